@@ -1,0 +1,45 @@
+"""All that an adapter may know of the gateway."""
+
+from taulu.spi.adapter import (
+    Adapter,
+    Environment,
+    Finding,
+)
+from taulu.spi.capabilities import (
+    FEATURES_BY_KIND,
+    Capabilities,
+    Feature,
+)
+from taulu.spi.context import (
+    Context,
+    Handler,
+)
+from taulu.spi.registry import (
+    GROUP,
+    adapter_names,
+    check_options,
+    load_adapter,
+)
+from taulu.spi.requirements import (
+    check_table,
+    partition_of,
+    partitions_of,
+)
+
+__all__ = [
+    "FEATURES_BY_KIND",
+    "GROUP",
+    "Adapter",
+    "Capabilities",
+    "Context",
+    "Environment",
+    "Feature",
+    "Finding",
+    "Handler",
+    "adapter_names",
+    "check_options",
+    "check_table",
+    "load_adapter",
+    "partition_of",
+    "partitions_of",
+]
