@@ -1,14 +1,17 @@
-"""Keys and rows as bytes, for stores and caches that keep bytes."""
+"""Keys, rows and tokens as bytes and text, for stores, caches and the wire."""
 
 from taulu.codec.keys import KeyCodec, prefix_end, timestamp_from_us, timestamp_to_us
 from taulu.codec.partition import log_partition
 from taulu.codec.rows import RowCodec
+from taulu.codec.session import session_token, session_version
 
 __all__ = [
     "KeyCodec",
     "RowCodec",
     "log_partition",
     "prefix_end",
+    "session_token",
+    "session_version",
     "timestamp_from_us",
     "timestamp_to_us",
 ]

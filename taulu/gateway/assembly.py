@@ -1,0 +1,47 @@
+"""The pipeline of one table, put together once, at load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from taulu.model.clock import Clock
+from taulu.model.table import Table
+from taulu.policy.admission import Admission, Gate
+from taulu.policy.batch_limits import BatchLimits
+from taulu.policy.consistency import ConsistencyLevels
+from taulu.policy.deadline import Deadline
+from taulu.policy.idempotency import Idempotency
+from taulu.policy.paging import Paging
+from taulu.policy.row_bytes import RowBytes
+from taulu.policy.screen import Screen
+from taulu.policy.support import Support
+from taulu.policy.values import Values
+from taulu.spi.adapter import Adapter
+from taulu.spi.context import Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the pipelines of all tables of one worker have in common."""
+
+    clock: Clock
+    gate: Gate
+    token_window_us: int
+
+
+def assemble(table: Table, adapter: Adapter, shared: Shared) -> Handler:
+    """Return the pipeline of a table; read it from the adapter outwards.
+
+    The cheapest refusals stand outermost. Support stands outside the rules that rewrite the
+    operation, so that what a table cannot do is refused before its values are looked at.
+    """
+    clock = shared.clock
+    handler: Handler = adapter.execute
+    handler = Paging(handler)
+    handler = ConsistencyLevels(handler, table)
+    checks = (Idempotency(clock, shared.token_window_us), Values(table), RowBytes(table))
+    handler = Screen(handler, table, checks, clock)
+    handler = BatchLimits(handler, table)
+    handler = Support(handler, table, adapter.capabilities)
+    handler = Admission(handler, shared.gate)
+    return Deadline(handler, clock)

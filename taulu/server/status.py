@@ -1,0 +1,83 @@
+"""From errors to gRPC status: the only place that knows both."""
+
+from __future__ import annotations
+
+from google.protobuf.any_pb2 import Any
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+from grpc import StatusCode
+
+from taulu.model import errors
+from taulu.model.errors import Group, TauluError
+from taulu.server.values import duration_message
+from taulu.v1 import status_pb2 as pb
+
+DOMAIN = "taulu"
+
+STATUS_BY_CODE: dict[str, StatusCode] = {
+    errors.InvalidArgument.code: StatusCode.INVALID_ARGUMENT,
+    errors.UnknownTable.code: StatusCode.NOT_FOUND,
+    errors.Unsupported.code: StatusCode.UNIMPLEMENTED,
+    errors.LimitExceeded.code: StatusCode.INVALID_ARGUMENT,
+    errors.InvalidPageToken.code: StatusCode.INVALID_ARGUMENT,
+    errors.InvalidToken.code: StatusCode.INVALID_ARGUMENT,
+    errors.TokenReused.code: StatusCode.ALREADY_EXISTS,
+    errors.OffsetOutOfRange.code: StatusCode.OUT_OF_RANGE,
+    errors.ConditionFailed.code: StatusCode.FAILED_PRECONDITION,
+    errors.BoundExceeded.code: StatusCode.FAILED_PRECONDITION,
+    errors.HoldNotFound.code: StatusCode.FAILED_PRECONDITION,
+    errors.HoldExists.code: StatusCode.FAILED_PRECONDITION,
+    errors.Unavailable.code: StatusCode.UNAVAILABLE,
+    errors.DeadlineExceeded.code: StatusCode.DEADLINE_EXCEEDED,
+    errors.Overloaded.code: StatusCode.RESOURCE_EXHAUSTED,
+    errors.Contention.code: StatusCode.ABORTED,
+    errors.WriteOutcomeUnknown.code: StatusCode.UNKNOWN,
+    errors.Internal.code: StatusCode.INTERNAL,
+    errors.Corrupt.code: StatusCode.DATA_LOSS,
+    errors.StorageFull.code: StatusCode.RESOURCE_EXHAUSTED,
+    errors.SchemaConflict.code: StatusCode.FAILED_PRECONDITION,
+    errors.ConfigError.code: StatusCode.FAILED_PRECONDITION,
+}
+
+_GROUPS: dict[Group, pb.ErrorGroup] = {
+    Group.CALLER: pb.ERROR_GROUP_CALLER,
+    Group.CONFLICT: pb.ERROR_GROUP_CONFLICT,
+    Group.TRANSIENT: pb.ERROR_GROUP_TRANSIENT,
+    Group.UNCERTAIN: pb.ERROR_GROUP_UNCERTAIN,
+    Group.FATAL: pb.ERROR_GROUP_FATAL,
+}
+
+_MESSAGE_CHARS_MAX = 1_000
+"""gRPC carries status in headers, which peers limit to 8 KiB in all."""
+
+
+def error_message(error: TauluError) -> pb.Error:
+    """Return an error as the outcome of one item, or as the detail of a call."""
+    retry_after_s = error.retry_after_s
+    return pb.Error(
+        group=_GROUPS[error.group],
+        code=error.code,
+        message=error.message[:_MESSAGE_CHARS_MAX],
+        details={name: value[:_MESSAGE_CHARS_MAX] for name, value in error.details.items()},
+        retry_after=None if retry_after_s is None else duration_message(int(retry_after_s * 1e6)),
+    )
+
+
+def status_of(error: TauluError) -> tuple[StatusCode, str, bytes]:
+    """Return status code, message, and the bytes of `grpc-status-details-bin`.
+
+    The details hold a `taulu.v1.Error`, a `google.rpc.ErrorInfo` for clients that know only
+    the standard ones, and a `google.rpc.RetryInfo` where waiting and sending again is right.
+    """
+    code = STATUS_BY_CODE[error.code]
+    typed = error_message(error)
+    info = error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=typed.details)
+    details: list[Message] = [typed, info]
+    if error.retry_after_s is not None:
+        details.append(error_details_pb2.RetryInfo(retry_delay=typed.retry_after))
+    status = status_pb2.Status(code=code.value[0], message=typed.message)
+    for detail in details:
+        packed = Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return code, typed.message, status.SerializeToString()
