@@ -1,0 +1,147 @@
+"""The server's first process: it starts the workers, watches over them, and ends them."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+
+from taulu.model.errors import ConfigError
+from taulu.server.worker import WorkerOptions, run_worker
+
+_log = logging.getLogger(__name__)
+
+START_S_MAX = 60.0
+"""How long a worker may take to serve."""
+RESTARTS_MAX = 5
+"""How many workers may be replaced within `RESTARTS_WINDOW_S` before the server gives up."""
+RESTARTS_WINDOW_S = 60.0
+KILL_AFTER_S = 5.0
+"""How long after the drain a worker is killed."""
+_POLL_S = 0.2
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection
+    """Readable when the worker has said something, or is gone."""
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Keeps a number of workers running until it is told to stop.
+
+    Workers are spawned, not forked: gRPC's threads do not survive a fork. The first worker
+    starts alone, so that storage is created, and errors are found, once.
+    """
+
+    options: WorkerOptions
+    count: int
+    clock: Callable[[], float] = time.monotonic
+    _workers: list[_Worker] = field(default_factory=list[_Worker])
+    _stopping: bool = False
+    _restarts: list[float] = field(default_factory=list[float])
+
+    def run(self, ready: Callable[[], None]) -> int:
+        """Start the workers, call `ready`, and return the exit code when all have ended.
+
+        Raises:
+            ConfigError: A worker could not start; the others have been ended.
+        """
+        previous = {
+            number: signal.signal(number, self._on_signal)
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            self._start(1)
+            self._start(self.count - 1)
+            if not self._stopping:
+                ready()
+            return self._watch()
+        finally:
+            self._end_all()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._stopping = True
+
+    def _start(self, count: int) -> None:
+        """Start some workers at once and wait until all of them serve."""
+        context = multiprocessing.get_context("spawn")
+        started: list[_Worker] = []
+        for _ in range(count):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=run_worker, args=(self.options, theirs))
+            process.start()
+            theirs.close()
+            started.append(_Worker(process, ours))
+        self._workers.extend(started)
+        for worker in started:
+            self._await_ready(worker)
+
+    def _await_ready(self, worker: _Worker) -> None:
+        give_up = self.clock() + START_S_MAX
+        while not worker.pipe.poll(_POLL_S):
+            if self._stopping:
+                return
+            if self.clock() > give_up:
+                raise ConfigError(f"a worker did not serve within {START_S_MAX:g} s; see its log")
+        try:
+            problem = str(worker.pipe.recv())
+        except EOFError:
+            problem = "a worker ended before it served; see its log"
+        if problem:
+            raise ConfigError(problem)
+
+    def _watch(self) -> int:
+        while not self._stopping:
+            gone = wait([worker.process.sentinel for worker in self._workers], timeout=_POLL_S)
+            if gone and not self._stopping and not self._replace_ended():
+                return 1
+        return 0
+
+    def _replace_ended(self) -> bool:
+        """Replace workers that ended by themselves; say no when that happens too often."""
+        ended = [worker for worker in self._workers if not worker.process.is_alive()]
+        for worker in ended:
+            _log.error(
+                "worker ended with code %s; starting another",
+                worker.process.exitcode,
+                extra={"pid": worker.process.pid},
+            )
+            worker.pipe.close()
+            self._workers.remove(worker)
+        now = self.clock()
+        self._restarts = [at for at in self._restarts if now - at < RESTARTS_WINDOW_S]
+        self._restarts += [now] * len(ended)
+        if len(self._restarts) > RESTARTS_MAX:
+            _log.error(
+                "%d workers ended within %g s; giving up", len(self._restarts), RESTARTS_WINDOW_S
+            )
+            return False
+        self._start(len(ended))
+        return True
+
+    def _end_all(self) -> None:
+        """Ask every worker to drain, and kill by pid the ones that do not end in time."""
+        for worker in self._workers:
+            if worker.process.is_alive():
+                worker.process.terminate()
+        give_up = self.clock() + self.options.drain_s + KILL_AFTER_S
+        for worker in self._workers:
+            worker.process.join(max(0.0, give_up - self.clock()))
+            if worker.process.is_alive():
+                _log.error("worker did not end; killing it", extra={"pid": worker.process.pid})
+                worker.process.kill()
+                worker.process.join()
+            worker.pipe.close()
+        self._workers.clear()

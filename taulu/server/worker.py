@@ -1,0 +1,77 @@
+"""One worker process: a gateway behind a transport, from start to drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from taulu.gateway import GatewayOptions, open_gateway
+from taulu.model.errors import TauluError
+from taulu.model.table import Table
+from taulu.server.catalog_service import CatalogService
+from taulu.server.counter_service import CounterService
+from taulu.server.data_service import DataService
+from taulu.server.grpcio_transport import GrpcioTransport, TransportOptions
+from taulu.server.log_service import LogService
+from taulu.spi.adapter import Environment
+from taulu.telemetry import configure_logs
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """All that a worker needs; made by the supervisor and sent to the worker's process."""
+
+    tables: tuple[Table, ...]
+    gateway: GatewayOptions
+    transport: TransportOptions
+    server_id: str
+    token_window_s: float
+    drain_s: float
+    log_level: str
+    log_json: bool
+
+
+def run_worker(options: WorkerOptions, pipe: Connection) -> None:
+    """Serve until SIGTERM, or until the supervisor's end of the pipe closes.
+
+    Sends one message when it serves, empty, or the error that kept it from serving.
+    """
+    configure_logs(options.log_level, as_json=options.log_json)
+    # An interrupt from a terminal reaches all processes; the supervisor decides for them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        asyncio.run(_serve(options, pipe))
+    except TauluError as error:
+        pipe.send(error.message)
+    except Exception as error:  # noqa: BLE001 - the supervisor must hear of it, whatever it is
+        _log.exception("worker failed", extra={"pid": os.getpid()})
+        pipe.send(f"a worker failed to start: {error!r}; its log has the details")
+
+
+async def _serve(options: WorkerOptions, pipe: Connection) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    # The supervisor never writes to this pipe: it becomes readable when the supervisor is gone.
+    loop.add_reader(pipe.fileno(), stop.set)
+    environment = Environment(server_id=options.server_id, token_window_s=options.token_window_s)
+    clock = environment.clock
+    async with open_gateway(options.tables, options.gateway, environment) as gateway:
+        methods = [
+            *DataService(gateway, clock).methods(),
+            *CounterService(gateway, clock).methods(),
+            *LogService(gateway, clock).methods(),
+            *CatalogService(gateway, options.transport.request_bytes_max).methods(),
+        ]
+        transport = GrpcioTransport(methods, options.transport, clock)
+        await transport.start()
+        pipe.send("")
+        await stop.wait()
+        loop.remove_reader(pipe.fileno())
+        await transport.drain(options.drain_s)
