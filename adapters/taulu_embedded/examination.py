@@ -1,0 +1,76 @@
+"""What `taulu doctor` is told of a database file. It works beside a running server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from taulu.model import TauluError
+from taulu.spi import Finding
+from taulu_embedded._driver import Connection, DriverError, sqlite_version
+from taulu_embedded.mapping import to_taulu
+from taulu_embedded.opening import check_format, check_sqlite, free_bytes, open_reader
+
+_FREE_BYTES_WARN = 256 * 1024 * 1024
+_MIB = 1024 * 1024
+
+
+def examine(path: Path) -> list[Finding]:
+    """Look the file over, without changing it."""
+    findings = [_sqlite()]
+    if not path.exists():
+        findings.append(Finding(ok=True, what=f"{path} is not there yet; the server makes it"))
+        return findings
+    findings.append(_room(path))
+    try:
+        connection = open_reader(path)
+    except TauluError as error:
+        findings.append(Finding(ok=False, what=error.message, mend="mend the file or its rights"))
+        return findings
+    try:
+        findings += _contents(connection, path)
+    except DriverError as error:
+        findings.append(_refusal(to_taulu(error, path)))
+    except TauluError as error:
+        findings.append(_refusal(error))
+    finally:
+        connection.close()
+    return findings
+
+
+def _refusal(error: TauluError) -> Finding:
+    return Finding(ok=False, what=error.message, mend="set `path` to another file, or restore it")
+
+
+def _sqlite() -> Finding:
+    version = sqlite_version()
+    try:
+        check_sqlite(version)
+    except TauluError as error:
+        return Finding(ok=False, what=error.message, mend="upgrade the package `apsw`")
+    return Finding(ok=True, what=f"SQLite {version}")
+
+
+def _room(path: Path) -> Finding:
+    free = free_bytes(path)
+    what = f"{free // _MIB} MiB are free on the disk of {path}"
+    if free < _FREE_BYTES_WARN:
+        return Finding(ok=False, what=what, mend="free disk space before writes are refused")
+    return Finding(ok=True, what=what)
+
+
+def _contents(connection: Connection, path: Path) -> list[Finding]:
+    if not check_format(connection, path):
+        return [Finding(ok=True, what=f"{path} is empty; the server will make its format")]
+    verdict = str(connection.pragma("quick_check"))
+    wal = path.with_name(path.name + "-wal")
+    wal_bytes = wal.stat().st_size if wal.exists() else 0
+    sizes = f"{path.stat().st_size // 1024} KiB, write-ahead log {wal_bytes // 1024} KiB"
+    if verdict != "ok":
+        return [
+            Finding(
+                ok=False,
+                what=f"{path} is damaged: {verdict}",
+                mend="stop the server and restore the file from a backup",
+            )
+        ]
+    return [Finding(ok=True, what=f"{path} is sound ({sizes})")]
