@@ -97,7 +97,9 @@ class Connection:
             cursor.close()
 
     def pragma(self, name: str, value: SqlValue = None) -> Any:  # noqa: ANN401 - it depends on `name`
-        """Set or read a pragma and return the one value of its answer."""
+        """Set a pragma, or read it when no value is given; return the one value of its answer."""
+        if value is None:
+            return self._connection.pragma(name)
         return self._connection.pragma(name, value)
 
     def changes(self) -> int:

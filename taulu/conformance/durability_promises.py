@@ -1,0 +1,185 @@
+"""What outlives the process: every acknowledged write, whatever ended it, and the clock."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from taulu.conformance.harness import Harness, ShiftedClock
+from taulu.conformance.promises import Promises, seeded
+from taulu.conformance.subject import Subject
+from taulu.conformance.tables import BOUNDED, EVENTS, ITEMS, ORDERS, tables_for
+from taulu.model import (
+    Commit,
+    FromOffset,
+    Increment,
+    Key,
+    Kind,
+    Put,
+    Reserve,
+    TauluError,
+    WriteUnit,
+    Written,
+)
+from taulu.spi import Feature
+
+_HOUR_US = 3_600_000_000
+_WRITERS = 8
+_ROWS_EACH = 3
+
+
+class DurabilityPromises(Promises):
+    """Promises about ends and beginnings."""
+
+    async def test_everything_is_there_after_a_restart(self, harness: Harness) -> None:
+        if not harness.is_durable:
+            pytest.skip("the subject does not claim to be durable")
+        clock = ShiftedClock()
+        tables = tables_for(harness.capabilities)
+        async with harness.start(tables, clock) as execute:
+            before = Subject(harness, execute, clock)
+            key = Key((before.name(),))
+            token, unit_token = before.token(), before.token()
+            unit = WriteUnit((Put(key, {"count": 1}),), unit_token)
+            written = await before.write_units(ITEMS, unit)
+            await before.change(BOUNDED, Increment(key, 30, token))
+            await before.change(BOUNDED, Reserve(key, 10, "a", 60_000_000, before.token()))
+            appended = await before.append(EVENTS, before.name(), {"count": 1})
+        async with harness.start(tables, clock) as execute:
+            after = Subject(harness, execute, clock, run_id=before.run_id)
+            row = await after.row(ITEMS, key)
+            assert row is not None
+            assert dict(row.columns) == {"count": 1}
+            assert await after.write_units(ITEMS, unit) == written
+            again = await after.change(BOUNDED, Increment(key, 30, token))
+            assert again.counter.value == 30
+            counter = await after.counter(BOUNDED, key)
+            assert (counter.value, counter.held_increase) == (30, 10)
+            done = await after.change(BOUNDED, Commit(key, "a", after.token()))
+            assert done.counter.value == 40
+            page = await after.read_log(EVENTS, appended.partition, FromOffset(appended.offset))
+            assert page.records[0].columns["count"] == 1
+            following = await after.append(EVENTS, after.name(), {"count": 2})
+            assert following.offset == appended.offset + 1
+
+    async def test_versions_grow_when_the_clock_steps_back(self, subject: Subject) -> None:
+        subject.need(Kind.KV)
+        _need_clock(subject.harness)
+        key = Key((subject.name(),))
+        versions = [(await subject.put(ITEMS, key, {"count": 0})).version]
+        for n in range(1, 4):
+            subject.clock.shift_us -= _HOUR_US
+            versions.append((await subject.put(ITEMS, key, {"count": n})).version)
+            row = await subject.row(ITEMS, key)
+            assert row is not None
+            assert row.columns["count"] == n
+        assert versions == sorted(set(versions))
+
+    async def test_versions_grow_when_the_clock_steps_back_over_a_restart(
+        self, harness: Harness
+    ) -> None:
+        _need_clock(harness)
+        if not harness.is_durable:
+            pytest.skip("the subject does not claim to be durable")
+        clock = ShiftedClock()
+        tables = tables_for(harness.capabilities)
+        async with harness.start(tables, clock) as execute:
+            before = Subject(harness, execute, clock)
+            key = Key((before.name(),))
+            first = await before.put(ITEMS, key, {"count": 1})
+        clock.shift_us -= _HOUR_US
+        async with harness.start(tables, clock) as execute:
+            after = Subject(harness, execute, clock, run_id=before.run_id)
+            second = await after.put(ITEMS, key, {"count": 2})
+        assert second.version > first.version
+
+    async def test_log_times_do_not_step_back_with_the_clock(self, subject: Subject) -> None:
+        subject.need(Kind.LOG)
+        _need_clock(subject.harness)
+        source = subject.name()
+        first = await subject.append(EVENTS, source, {"count": 1})
+        subject.clock.shift_us -= _HOUR_US
+        second = await subject.append(EVENTS, source, {"count": 2})
+        assert second.time_us >= first.time_us
+
+    async def test_a_hold_that_expired_stays_gone_when_the_clock_steps_back(
+        self, subject: Subject
+    ) -> None:
+        subject.need(Kind.COUNTER, Feature.HOLDS)
+        _need_clock(subject.harness)
+        key = Key((subject.name(),))
+        await subject.change(BOUNDED, Reserve(key, 100, "a", 1_000_000, subject.token()))
+        subject.clock.shift_us += _HOUR_US
+        await subject.change(BOUNDED, Increment(key, 100, subject.token()))
+        subject.clock.shift_us -= _HOUR_US
+        counter = await subject.counter(BOUNDED, key)
+        assert (counter.value, counter.held_increase) == (100, 0)
+
+    async def test_a_kill_loses_no_acknowledged_write_and_leaves_no_half_of_one(
+        self, harness: Harness
+    ) -> None:
+        if harness.kill is None:
+            pytest.skip("the harness cannot kill its subject")
+        choose = seeded()
+        clock = ShiftedClock()
+        tables = tables_for(harness.capabilities)
+        run_id = ""
+        units: dict[int, WriteUnit] = {}
+        acknowledged: set[int] = set()
+        for _ in range(3):
+            async with harness.start(tables, clock) as execute:
+                subject = Subject(harness, execute, clock, **_same_run(run_id))
+                run_id = subject.run_id
+                await _check_survivors(subject, units, acknowledged)
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(_WRITERS):
+                        group.create_task(_write_until_killed(subject, units, acknowledged))
+                    await asyncio.sleep(choose.uniform(0.05, 0.3))
+                    await harness.kill()
+        async with harness.start(tables, clock) as execute:
+            subject = Subject(harness, execute, clock, run_id=run_id)
+            await _check_survivors(subject, units, acknowledged)
+        assert acknowledged
+
+
+def _same_run(run_id: str) -> dict[str, str]:
+    return {"run_id": run_id} if run_id else {}
+
+
+async def _write_until_killed(
+    subject: Subject, units: dict[int, WriteUnit], acknowledged: set[int]
+) -> None:
+    """Write units of three rows each until the subject is gone."""
+    while True:
+        number = len(units)
+        owner = subject.name(str(number))
+        puts = tuple(Put(Key((owner,), (n, "")), {"count": number}) for n in range(_ROWS_EACH))
+        units[number] = WriteUnit(puts, subject.token())
+        try:
+            outcomes = await subject.write_units(ORDERS, units[number])
+        except TauluError:
+            return
+        if not isinstance(outcomes[0], Written):
+            return
+        acknowledged.add(number)
+
+
+async def _check_survivors(
+    subject: Subject, units: dict[int, WriteUnit], acknowledged: set[int]
+) -> None:
+    """Check that units are whole or absent, the acknowledged ones whole, and resend them all."""
+    for number, unit in units.items():
+        rows = await subject.query(ORDERS, (subject.name(str(number)),))
+        assert len(rows) in ((_ROWS_EACH,) if number in acknowledged else (0, _ROWS_EACH))
+        (outcome,) = await subject.write_units(ORDERS, unit)
+        assert isinstance(outcome, Written)
+        if rows:
+            assert {row.version for row in rows} == {outcome.version}
+        acknowledged.add(number)
+
+
+def _need_clock(harness: Harness) -> None:
+    """Skip the test when the subject's clock cannot be moved."""
+    if not harness.follows_clock:
+        pytest.skip("the subject's clock cannot be moved")

@@ -1,0 +1,235 @@
+"""Random programs, run on the subject and on the memory adapter, with equal outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from taulu.conformance.harness import Harness
+from taulu.conformance.promises import Promises
+from taulu.conformance.subject import Subject
+from taulu.conformance.tables import BOUNDED, ORDERS, tables_for
+from taulu.model import (
+    Bound,
+    Bounds,
+    ClusteringRange,
+    Commit,
+    Condition,
+    CounterChange,
+    Delete,
+    DeleteRange,
+    IdempotencyToken,
+    IfAbsent,
+    IfColumns,
+    IfPresent,
+    Increment,
+    Key,
+    Kind,
+    Mutation,
+    Put,
+    Release,
+    Reserve,
+    Row,
+    TauluError,
+    Update,
+    WriteUnit,
+)
+from taulu.spi import Environment, Feature, load_adapter
+
+_SETTINGS = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.differing_executors,
+        HealthCheck.too_slow,
+    ],
+)
+_TTL_US = 1_000_000_000
+"""Long enough that nothing expires by itself while a program runs."""
+
+_owners = st.sampled_from(["p", "q"])
+_days = st.integers(0, 1)
+_names = st.sampled_from(["", "a", "b\x00"])
+_keys = st.builds(Key, st.tuples(_owners), st.tuples(_days, _names))
+_columns = st.fixed_dictionaries(
+    {},
+    optional={
+        "count": st.one_of(st.none(), st.integers(0, 2)),
+        "text": st.one_of(st.none(), st.sampled_from(["", "x"])),
+    },
+)
+_ttls = st.sampled_from([None, None, _TTL_US])
+_bounds = st.one_of(
+    st.none(),
+    st.builds(
+        Bound,
+        st.one_of(st.just(()), st.tuples(_days), st.tuples(_days, _names)),
+        st.booleans(),
+    ),
+)
+_spans = st.builds(ClusteringRange, _bounds, _bounds)
+_mutations = st.one_of(
+    st.builds(Put, _keys, _columns, _ttls),
+    st.builds(Update, _keys, _columns, _ttls),
+    st.builds(Delete, _keys),
+    st.builds(DeleteRange, st.tuples(_owners), _spans),
+)
+_conditions = st.one_of(
+    st.builds(IfAbsent, _keys),
+    st.builds(IfPresent, _keys),
+    st.builds(IfColumns, _keys, _columns),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    mutations: tuple[Mutation, ...]
+    conditions: tuple[Condition, ...]
+    nonce: int
+    """Small, so that programs send again, and use one token for two effects."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    make: Callable[[Key, IdempotencyToken], CounterChange]
+    nonce: int
+
+
+_nonces = st.integers(0, 12)
+_writes = st.builds(
+    _Write,
+    st.lists(_mutations, min_size=1, max_size=3).map(tuple),
+    st.lists(_conditions, max_size=2).map(tuple),
+    _nonces,
+)
+_hold_ids = st.sampled_from(["a", "b"])
+_limits = st.sampled_from([Bounds(), Bounds(ceiling=20), Bounds(floor=5)])
+
+
+def _increment(delta: int, limits: Bounds) -> Callable[[Key, IdempotencyToken], CounterChange]:
+    return lambda key, token: Increment(key, delta, token, limits)
+
+
+def _reserve(
+    amount: int, hold_id: str, limits: Bounds
+) -> Callable[[Key, IdempotencyToken], CounterChange]:
+    return lambda key, token: Reserve(key, amount, hold_id, _TTL_US, token, limits)
+
+
+def _commit(hold_id: str, amount: int | None) -> Callable[[Key, IdempotencyToken], CounterChange]:
+    return lambda key, token: Commit(key, hold_id, token, amount)
+
+
+def _release(hold_id: str) -> Callable[[Key, IdempotencyToken], CounterChange]:
+    return lambda key, token: Release(key, hold_id, token)
+
+
+_changes = st.builds(
+    _Change,
+    st.one_of(
+        st.builds(_increment, st.integers(-60, 60), _limits),
+        st.builds(_reserve, st.integers(-50, 50), _hold_ids, _limits),
+        st.builds(_commit, _hold_ids, st.one_of(st.none(), st.integers(-30, 30))),
+        st.builds(_release, _hold_ids),
+    ),
+    _nonces,
+)
+
+
+class ModelPromises(Promises):
+    """Promises shown by comparison with the reference model, on programs nobody chose."""
+
+    @_SETTINGS
+    @given(program=st.lists(_writes, min_size=1, max_size=12), span=_spans)
+    async def test_rows_are_as_the_model_says(
+        self, subject: Subject, program: list[_Write], span: ClusteringRange
+    ) -> None:
+        needed = set(Feature) - {Feature.HOLDS, Feature.READ_FROM_TIME, Feature.RETENTION}
+        subject.need(Kind.WIDE, *needed)
+        model = await _model_of(subject)
+        run = subject.token().nonce
+        for step in program:
+            note(str(step))
+            outcomes = [await _write(side, step, run) for side in (subject, model)]
+            assert outcomes[0] == outcomes[1]
+        for owner in ("p", "q"):
+            for reverse in (False, True):
+                views = [
+                    await side.query(ORDERS, (run + owner,), span, reverse=reverse)
+                    for side in (subject, model)
+                ]
+                assert _shown(views[0]) == _shown(views[1])
+
+    @_SETTINGS
+    @given(program=st.lists(_changes, min_size=1, max_size=15))
+    async def test_counters_are_as_the_model_says(
+        self, subject: Subject, program: list[_Change]
+    ) -> None:
+        subject.need(Kind.COUNTER, Feature.HOLDS)
+        model = await _model_of(subject)
+        run = subject.token().nonce
+        key = Key((run,))
+        for step in program:
+            token = IdempotencyToken(subject.clock.now_us(), f"{run}-{step.nonce}")
+            change = step.make(key, token)
+            note(str(change))
+            outcomes = [await _change(side, change) for side in (subject, model)]
+            assert outcomes[0] == outcomes[1]
+            counters = [
+                replace(await side.counter(BOUNDED, key), version=0) for side in (subject, model)
+            ]
+            assert counters[0] == counters[1]
+
+
+async def _model_of(subject: Subject) -> Subject:
+    """Return the memory adapter as a subject with the same clock."""
+    adapter = load_adapter("memory").create({}, Environment(clock=subject.clock))
+    for table in tables_for(adapter.capabilities):
+        await adapter.prepare(table)
+    harness = Harness(subject.harness.start, adapter.capabilities)
+    return Subject(harness, adapter.execute, subject.clock)
+
+
+async def _write(side: Subject, step: _Write, run: str) -> str:
+    """Apply a unit to keys of this run only; return its outcome without the version."""
+    token = IdempotencyToken(side.clock.now_us(), f"{run}-{step.nonce}")
+    unit = WriteUnit(
+        tuple(_own_mutation(mutation, run) for mutation in step.mutations),
+        token,
+        tuple(_own_condition(condition, run) for condition in step.conditions),
+    )
+    try:
+        await side.write(ORDERS, *unit.mutations, conditions=unit.conditions, token=unit.token)
+    except TauluError as error:
+        return f"{error.code} {error.details.get('index')}"
+    return "written"
+
+
+def _own(key: Key, run: str) -> Key:
+    return Key((run + str(key.partition[0]),), key.clustering)
+
+
+def _own_mutation(mutation: Mutation, run: str) -> Mutation:
+    if isinstance(mutation, DeleteRange):
+        return replace(mutation, partition=(run + str(mutation.partition[0]),))
+    return replace(mutation, key=_own(mutation.key, run))
+
+
+def _own_condition(condition: Condition, run: str) -> Condition:
+    return replace(condition, key=_own(condition.key, run))
+
+
+def _shown(rows: list[Row]) -> list[tuple[object, ...]]:
+    return [(row.key.clustering, dict(row.columns), row.expire_us is not None) for row in rows]
+
+
+async def _change(side: Subject, change: CounterChange) -> tuple[object, ...]:
+    try:
+        done = await side.change(BOUNDED, change)
+    except TauluError as error:
+        return error.code, sorted(error.details.items())
+    return replace(done.counter, version=0), done.hold_expire_us is not None

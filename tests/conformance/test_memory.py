@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import pytest
+
+from taulu.conformance import ConformanceSuite, Harness
+from taulu_memory import MemoryAdapter
+from tests.conformance.adapters import direct
+
+
+class TestMemory(ConformanceSuite):
+    @pytest.fixture
+    def harness(self) -> Harness:
+        return direct(MemoryAdapter, {}, is_durable=False)
