@@ -8,10 +8,10 @@ from typing import Any
 from taulu.gateway import Binding, Gateway
 from taulu.model.errors import InvalidPageToken
 from taulu.model.table import Column, Kind, Table
-from taulu.server.facts import level_message
 from taulu.server.method import Call, Method
-from taulu.server.values import duration_message
 from taulu.v1 import catalog_pb2 as pb
+from taulu.wire.facts import level_message
+from taulu.wire.values import duration_message
 
 SERVICE = "taulu.v1.CatalogService"
 PAGE_TABLES_MAX = 200

@@ -19,19 +19,19 @@ from taulu.model.result import Changed, Counter, Failed
 from taulu.model.row import Key
 from taulu.model.table import Bounds
 from taulu.policy.sift import merge, sift
-from taulu.server.facts import consistency_from, facts_message, token_from
 from taulu.server.method import Call, Method
-from taulu.server.status import error_message
-from taulu.server.values import (
+from taulu.spi.context import Handler
+from taulu.v1 import consistency_pb2
+from taulu.v1 import counter_pb2 as pb
+from taulu.wire.errors import error_message
+from taulu.wire.facts import consistency_from, facts_message, token_from
+from taulu.wire.values import (
     duration_us,
     key_from,
     key_message,
     required,
     timestamp_message,
 )
-from taulu.spi.context import Handler
-from taulu.v1 import consistency_pb2
-from taulu.v1 import counter_pb2 as pb
 
 SERVICE = "taulu.v1.CounterService"
 

@@ -11,13 +11,13 @@ from taulu.model.operation import GetRows, Page, QueryRows, ScanRows, WriteRows
 from taulu.model.result import Failed, RowOutcome, Written
 from taulu.model.row import Row
 from taulu.policy.sift import merge, sift
-from taulu.server.facts import consistency_from, facts_message, level_from
 from taulu.server.method import Call, Method
-from taulu.server.mutations import unit_from
-from taulu.server.status import error_message
-from taulu.server.values import key_from, key_values_from, range_from, required, row_message
 from taulu.spi.context import Handler
 from taulu.v1 import data_pb2 as pb
+from taulu.wire.errors import error_message
+from taulu.wire.facts import consistency_from, facts_message, level_from
+from taulu.wire.mutations import unit_from
+from taulu.wire.values import key_from, key_values_from, range_from, required, row_message
 
 SERVICE = "taulu.v1.DataService"
 PAGE_ROWS_DEFAULT = 100

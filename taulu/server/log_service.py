@@ -20,10 +20,12 @@ from taulu.model.operation import (
 )
 from taulu.model.result import Appended, Failed, LogPage, LogRecord
 from taulu.policy.sift import merge, sift
-from taulu.server.facts import facts_message, token_from
 from taulu.server.method import Call, Method
-from taulu.server.status import error_message
-from taulu.server.values import (
+from taulu.spi.context import Context, Handler
+from taulu.v1 import log_pb2 as pb
+from taulu.wire.errors import error_message
+from taulu.wire.facts import facts_message, token_from
+from taulu.wire.values import (
     columns_from,
     columns_message,
     key_values_from,
@@ -31,8 +33,6 @@ from taulu.server.values import (
     timestamp_us,
     value_message,
 )
-from taulu.spi.context import Context, Handler
-from taulu.v1 import log_pb2 as pb
 
 SERVICE = "taulu.v1.LogService"
 FOLLOW_WAIT_S = 1.0
@@ -141,7 +141,7 @@ class LogService:
             request.partition,
             start,
             records_max=min(left or _NO_LIMIT, _NO_LIMIT),
-            bytes_max=_NO_LIMIT,
+            bytes_max=request.page_bytes if request.page_bytes > 0 else _NO_LIMIT,
             wait_s=wait_s,
         )
         return await self.gateway(operation, context)

@@ -8,11 +8,8 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
 
 from taulu.model import errors
-from taulu.model.errors import Group, TauluError
-from taulu.server.values import duration_message
-from taulu.v1 import status_pb2 as pb
-
-DOMAIN = "taulu"
+from taulu.model.errors import TauluError
+from taulu.wire.errors import DOMAIN, error_message
 
 STATUS_BY_CODE: dict[str, StatusCode] = {
     errors.InvalidArgument.code: StatusCode.INVALID_ARGUMENT,
@@ -38,29 +35,6 @@ STATUS_BY_CODE: dict[str, StatusCode] = {
     errors.SchemaConflict.code: StatusCode.FAILED_PRECONDITION,
     errors.ConfigError.code: StatusCode.FAILED_PRECONDITION,
 }
-
-_GROUPS: dict[Group, pb.ErrorGroup] = {
-    Group.CALLER: pb.ERROR_GROUP_CALLER,
-    Group.CONFLICT: pb.ERROR_GROUP_CONFLICT,
-    Group.TRANSIENT: pb.ERROR_GROUP_TRANSIENT,
-    Group.UNCERTAIN: pb.ERROR_GROUP_UNCERTAIN,
-    Group.FATAL: pb.ERROR_GROUP_FATAL,
-}
-
-_MESSAGE_CHARS_MAX = 1_000
-"""gRPC carries status in headers, which peers limit to 8 KiB in all."""
-
-
-def error_message(error: TauluError) -> pb.Error:
-    """Return an error as the outcome of one item, or as the detail of a call."""
-    retry_after_s = error.retry_after_s
-    return pb.Error(
-        group=_GROUPS[error.group],
-        code=error.code,
-        message=error.message[:_MESSAGE_CHARS_MAX],
-        details={name: value[:_MESSAGE_CHARS_MAX] for name, value in error.details.items()},
-        retry_after=None if retry_after_s is None else duration_message(int(retry_after_s * 1e6)),
-    )
 
 
 def status_of(error: TauluError) -> tuple[StatusCode, str, bytes]:

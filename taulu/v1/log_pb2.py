@@ -28,7 +28,7 @@ from taulu.v1 import status_pb2 as taulu_dot_v1_dot_status__pb2
 from taulu.v1 import value_pb2 as taulu_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12taulu/v1/log.proto\x12\x08taulu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ataulu/v1/consistency.proto\x1a\x15taulu/v1/status.proto\x1a\x14taulu/v1/value.proto\"\xc8\x01\n\tNewRecord\x12\x1c\n\x03key\x18\x01 \x03(\x0b\x32\x0f.taulu.v1.Value\x12\x31\n\x07\x63olumns\x18\x02 \x03(\x0b\x32 .taulu.v1.NewRecord.ColumnsEntry\x12)\n\x05token\x18\x03 \x01(\x0b\x32\x1a.taulu.v1.IdempotencyToken\x1a?\n\x0c\x43olumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05value\x18\x02 \x01(\x0b\x32\x0f.taulu.v1.Value:\x02\x38\x01\"D\n\rAppendRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12$\n\x07records\x18\x02 \x03(\x0b\x32\x13.taulu.v1.NewRecord\"`\n\x0e\x41ppendResponse\x12)\n\x08outcomes\x18\x01 \x03(\x0b\x32\x17.taulu.v1.AppendOutcome\x12#\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0b\x32\x14.taulu.v1.ReplyFacts\"e\n\rAppendOutcome\x12&\n\x08\x61ppended\x18\x01 \x01(\x0b\x32\x12.taulu.v1.AppendedH\x00\x12!\n\x06\x66\x61iled\x18\x02 \x01(\x0b\x32\x0f.taulu.v1.ErrorH\x00\x42\t\n\x07outcome\"^\n\x08\x41ppended\x12\x11\n\tpartition\x18\x01 \x01(\x05\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12/\n\x0b\x61ppend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xec\x01\n\x0bReadRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\x05\x12\x10\n\x06offset\x18\x03 \x01(\x03H\x00\x12*\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12&\n\x08\x65\x61rliest\x18\x05 \x01(\x0b\x32\x12.taulu.v1.EarliestH\x00\x12\"\n\x06latest\x18\x06 \x01(\x0b\x32\x10.taulu.v1.LatestH\x00\x12\x0e\n\x06\x66ollow\x18\x07 \x01(\x08\x12\x18\n\x10record_count_max\x18\x08 \x01(\x03\x42\x07\n\x05start\"\n\n\x08\x45\x61rliest\"\x08\n\x06Latest\"\xf1\x01\n\tLogRecord\x12\x11\n\tpartition\x18\x01 \x01(\x05\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12/\n\x0b\x61ppend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x03key\x18\x04 \x03(\x0b\x32\x0f.taulu.v1.Value\x12\x31\n\x07\x63olumns\x18\x05 \x03(\x0b\x32 .taulu.v1.LogRecord.ColumnsEntry\x1a?\n\x0c\x43olumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05value\x18\x02 \x01(\x0b\x32\x0f.taulu.v1.Value:\x02\x38\x01\"\x82\x01\n\x0cReadResponse\x12$\n\x07records\x18\x01 \x03(\x0b\x32\x13.taulu.v1.LogRecord\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x03\x12\x12\n\nend_offset\x18\x03 \x01(\x03\x12#\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x14.taulu.v1.ReplyFacts2\x82\x01\n\nLogService\x12;\n\x06\x41ppend\x12\x17.taulu.v1.AppendRequest\x1a\x18.taulu.v1.AppendResponse\x12\x37\n\x04Read\x12\x15.taulu.v1.ReadRequest\x1a\x16.taulu.v1.ReadResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12taulu/v1/log.proto\x12\x08taulu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ataulu/v1/consistency.proto\x1a\x15taulu/v1/status.proto\x1a\x14taulu/v1/value.proto\"\xc8\x01\n\tNewRecord\x12\x1c\n\x03key\x18\x01 \x03(\x0b\x32\x0f.taulu.v1.Value\x12\x31\n\x07\x63olumns\x18\x02 \x03(\x0b\x32 .taulu.v1.NewRecord.ColumnsEntry\x12)\n\x05token\x18\x03 \x01(\x0b\x32\x1a.taulu.v1.IdempotencyToken\x1a?\n\x0c\x43olumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05value\x18\x02 \x01(\x0b\x32\x0f.taulu.v1.Value:\x02\x38\x01\"D\n\rAppendRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12$\n\x07records\x18\x02 \x03(\x0b\x32\x13.taulu.v1.NewRecord\"`\n\x0e\x41ppendResponse\x12)\n\x08outcomes\x18\x01 \x03(\x0b\x32\x17.taulu.v1.AppendOutcome\x12#\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0b\x32\x14.taulu.v1.ReplyFacts\"e\n\rAppendOutcome\x12&\n\x08\x61ppended\x18\x01 \x01(\x0b\x32\x12.taulu.v1.AppendedH\x00\x12!\n\x06\x66\x61iled\x18\x02 \x01(\x0b\x32\x0f.taulu.v1.ErrorH\x00\x42\t\n\x07outcome\"^\n\x08\x41ppended\x12\x11\n\tpartition\x18\x01 \x01(\x05\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12/\n\x0b\x61ppend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x80\x02\n\x0bReadRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\x05\x12\x10\n\x06offset\x18\x03 \x01(\x03H\x00\x12*\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12&\n\x08\x65\x61rliest\x18\x05 \x01(\x0b\x32\x12.taulu.v1.EarliestH\x00\x12\"\n\x06latest\x18\x06 \x01(\x0b\x32\x10.taulu.v1.LatestH\x00\x12\x0e\n\x06\x66ollow\x18\x07 \x01(\x08\x12\x18\n\x10record_count_max\x18\x08 \x01(\x03\x12\x12\n\npage_bytes\x18\t \x01(\x05\x42\x07\n\x05start\"\n\n\x08\x45\x61rliest\"\x08\n\x06Latest\"\xf1\x01\n\tLogRecord\x12\x11\n\tpartition\x18\x01 \x01(\x05\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12/\n\x0b\x61ppend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x03key\x18\x04 \x03(\x0b\x32\x0f.taulu.v1.Value\x12\x31\n\x07\x63olumns\x18\x05 \x03(\x0b\x32 .taulu.v1.LogRecord.ColumnsEntry\x1a?\n\x0c\x43olumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05value\x18\x02 \x01(\x0b\x32\x0f.taulu.v1.Value:\x02\x38\x01\"\x82\x01\n\x0cReadResponse\x12$\n\x07records\x18\x01 \x03(\x0b\x32\x13.taulu.v1.LogRecord\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x03\x12\x12\n\nend_offset\x18\x03 \x01(\x03\x12#\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x14.taulu.v1.ReplyFacts2\x82\x01\n\nLogService\x12;\n\x06\x41ppend\x12\x17.taulu.v1.AppendRequest\x1a\x18.taulu.v1.AppendResponse\x12\x37\n\x04Read\x12\x15.taulu.v1.ReadRequest\x1a\x16.taulu.v1.ReadResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,17 +52,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPENDED']._serialized_start=612
   _globals['_APPENDED']._serialized_end=706
   _globals['_READREQUEST']._serialized_start=709
-  _globals['_READREQUEST']._serialized_end=945
-  _globals['_EARLIEST']._serialized_start=947
-  _globals['_EARLIEST']._serialized_end=957
-  _globals['_LATEST']._serialized_start=959
-  _globals['_LATEST']._serialized_end=967
-  _globals['_LOGRECORD']._serialized_start=970
-  _globals['_LOGRECORD']._serialized_end=1211
+  _globals['_READREQUEST']._serialized_end=965
+  _globals['_EARLIEST']._serialized_start=967
+  _globals['_EARLIEST']._serialized_end=977
+  _globals['_LATEST']._serialized_start=979
+  _globals['_LATEST']._serialized_end=987
+  _globals['_LOGRECORD']._serialized_start=990
+  _globals['_LOGRECORD']._serialized_end=1231
   _globals['_LOGRECORD_COLUMNSENTRY']._serialized_start=276
   _globals['_LOGRECORD_COLUMNSENTRY']._serialized_end=339
-  _globals['_READRESPONSE']._serialized_start=1214
-  _globals['_READRESPONSE']._serialized_end=1344
-  _globals['_LOGSERVICE']._serialized_start=1347
-  _globals['_LOGSERVICE']._serialized_end=1477
+  _globals['_READRESPONSE']._serialized_start=1234
+  _globals['_READRESPONSE']._serialized_end=1364
+  _globals['_LOGSERVICE']._serialized_start=1367
+  _globals['_LOGSERVICE']._serialized_end=1497
 # @@protoc_insertion_point(module_scope)

@@ -64,7 +64,7 @@ class Appended(_message.Message):
     def __init__(self, partition: _Optional[int] = ..., offset: _Optional[int] = ..., append_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ReadRequest(_message.Message):
-    __slots__ = ("table", "partition", "offset", "time", "earliest", "latest", "follow", "record_count_max")
+    __slots__ = ("table", "partition", "offset", "time", "earliest", "latest", "follow", "record_count_max", "page_bytes")
     TABLE_FIELD_NUMBER: _ClassVar[int]
     PARTITION_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +73,7 @@ class ReadRequest(_message.Message):
     LATEST_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
     RECORD_COUNT_MAX_FIELD_NUMBER: _ClassVar[int]
+    PAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     table: str
     partition: int
     offset: int
@@ -81,7 +82,8 @@ class ReadRequest(_message.Message):
     latest: Latest
     follow: bool
     record_count_max: int
-    def __init__(self, table: _Optional[str] = ..., partition: _Optional[int] = ..., offset: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., earliest: _Optional[_Union[Earliest, _Mapping]] = ..., latest: _Optional[_Union[Latest, _Mapping]] = ..., follow: bool = ..., record_count_max: _Optional[int] = ...) -> None: ...
+    page_bytes: int
+    def __init__(self, table: _Optional[str] = ..., partition: _Optional[int] = ..., offset: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., earliest: _Optional[_Union[Earliest, _Mapping]] = ..., latest: _Optional[_Union[Latest, _Mapping]] = ..., follow: bool = ..., record_count_max: _Optional[int] = ..., page_bytes: _Optional[int] = ...) -> None: ...
 
 class Earliest(_message.Message):
     __slots__ = ()

@@ -5,8 +5,9 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
 
 from taulu.model import ERRORS_BY_CODE, Group, LimitExceeded, Overloaded, TauluError
-from taulu.server.status import STATUS_BY_CODE, error_message, status_of
+from taulu.server.status import STATUS_BY_CODE, status_of
 from taulu.v1 import status_pb2 as pb
+from taulu.wire.errors import error_message
 
 
 def details_of(error: TauluError) -> status_pb2.Status:

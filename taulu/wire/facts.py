@@ -10,8 +10,8 @@ from taulu.model.clock import Clock
 from taulu.model.consistency import Consistency, Facts, Level, Source
 from taulu.model.errors import InvalidArgument, InvalidToken
 from taulu.model.token import IdempotencyToken
-from taulu.server.values import duration_message, duration_us
 from taulu.v1 import consistency_pb2 as pb
+from taulu.wire.values import duration_message, duration_us
 
 _SOURCES: Mapping[Source, pb.Source] = {
     Source.NEAR_CACHE: pb.SOURCE_NEAR_CACHE,
@@ -19,6 +19,8 @@ _SOURCES: Mapping[Source, pb.Source] = {
     Source.REPLICA: pb.SOURCE_REPLICA,
     Source.PRIMARY: pb.SOURCE_PRIMARY,
 }
+
+_SOURCES_BY_NUMBER = {number: source for source, number in _SOURCES.items()}
 
 
 def level_from(number: int) -> Level | None:
@@ -82,3 +84,31 @@ def token_from(message: pb.IdempotencyToken) -> IdempotencyToken:
             "token.create_time_us to now, and keep both when sending it again"
         )
     return IdempotencyToken(message.create_time_us, message.nonce)
+
+
+def facts_from(message: pb.ReplyFacts, now_us: int) -> Facts:
+    """Return what a reply delivered; its age is counted back from now."""
+    return Facts(
+        Level(message.consistency),
+        message.version,
+        now_us - duration_us(message.age),
+        _SOURCES_BY_NUMBER[message.source],
+    )
+
+
+def consistency_message(consistency: Consistency) -> pb.Consistency:
+    """Return what a read asks for as a message."""
+    bound_us = consistency.staleness_us_max
+    version = consistency.session_version
+    return pb.Consistency(
+        level=pb.CONSISTENCY_LEVEL_UNSPECIFIED
+        if consistency.level is None
+        else level_message(consistency.level),
+        max_staleness=None if bound_us is None else duration_message(bound_us),
+        session_token=session_token(version) if version else "",
+    )
+
+
+def token_message(token: IdempotencyToken) -> pb.IdempotencyToken:
+    """Return an idempotency token as a message."""
+    return pb.IdempotencyToken(create_time_us=token.create_time_us, nonce=token.nonce)

@@ -1,4 +1,4 @@
-"""Mutations and conditions of a write, from messages to the model."""
+"""Mutations and conditions of a write, between messages and the model."""
 
 from __future__ import annotations
 
@@ -18,16 +18,21 @@ from taulu.model.operation import (
 )
 from taulu.model.row import Key
 from taulu.model.value import Value
-from taulu.server.facts import token_from
-from taulu.server.values import (
+from taulu.v1 import data_pb2 as pb
+from taulu.wire.facts import token_from, token_message
+from taulu.wire.values import (
     columns_from,
+    columns_message,
+    duration_message,
     duration_us,
     key_from,
+    key_message,
     key_values_from,
     range_from,
+    range_message,
     required,
+    value_message,
 )
-from taulu.v1 import data_pb2 as pb
 
 
 def unit_from(message: pb.WriteUnit) -> WriteUnit:
@@ -86,3 +91,52 @@ def condition_from(message: pb.Condition) -> Condition:
             raise InvalidArgument(
                 "a condition is empty; set if_absent, if_present, if_version or if_columns in it"
             )
+
+
+def unit_message(unit: WriteUnit) -> pb.WriteUnit:
+    """Return a write unit as a message."""
+    return pb.WriteUnit(
+        mutations=[mutation_message(mutation) for mutation in unit.mutations],
+        conditions=[condition_message(condition) for condition in unit.conditions],
+        token=token_message(unit.token),
+    )
+
+
+def mutation_message(mutation: Mutation) -> pb.Mutation:
+    """Return a mutation as a message."""
+    match mutation:
+        case Put():
+            put = pb.Put(key=key_message(mutation.key), columns=columns_message(mutation.columns))
+            if mutation.ttl_us is not None:
+                put.ttl.CopyFrom(duration_message(mutation.ttl_us))
+            return pb.Mutation(put=put)
+        case Update():
+            update = pb.Update(
+                key=key_message(mutation.key), columns=columns_message(mutation.columns)
+            )
+            if mutation.ttl_us is not None:
+                update.ttl.CopyFrom(duration_message(mutation.ttl_us))
+            return pb.Mutation(update=update)
+        case Delete():
+            return pb.Mutation(delete=pb.Delete(key=key_message(mutation.key)))
+        case DeleteRange():
+            stretch = pb.DeleteRange(
+                partition=[value_message(value) for value in mutation.partition],
+                range=range_message(mutation.range),
+            )
+            return pb.Mutation(delete_range=stretch)
+
+
+def condition_message(condition: Condition) -> pb.Condition:
+    """Return a condition as a message."""
+    key = key_message(condition.key)
+    match condition:
+        case IfAbsent():
+            return pb.Condition(key=key, if_absent=pb.Absent())
+        case IfPresent():
+            return pb.Condition(key=key, if_present=pb.Present())
+        case IfVersion(version=version):
+            return pb.Condition(key=key, if_version=version)
+        case IfColumns(columns=columns):
+            equal = pb.ColumnsEqual(columns=columns_message(columns))
+            return pb.Condition(key=key, if_columns=equal)

@@ -130,8 +130,25 @@ _TO: dict[type, Callable[[Any], value_pb2.Value]] = {
 
 
 def value_message(value: Value) -> value_pb2.Value:
-    """Return a value as a message."""
-    return _TO[type(value)](value)
+    """Return a value as a message; None is a Value without a kind.
+
+    Raises:
+        InvalidArgument: It is of a type that no column has, or an int outside 64 bits.
+    """
+    if value is None:
+        return value_pb2.Value()
+    convert = _TO.get(type(value))
+    if convert is None:
+        kinds = ", ".join(kind.__name__ for kind in _TO)
+        raise InvalidArgument(
+            f"a value of type {type(value).__name__} cannot be sent; use {kinds} or None"
+        )
+    try:
+        return convert(value)
+    except (ValueError, TypeError, UnicodeError) as error:
+        raise InvalidArgument(
+            f"a value of type {type(value).__name__} cannot be sent: {error}"
+        ) from error
 
 
 def key_values_from(messages: Iterable[value_pb2.Value]) -> tuple[KeyValue, ...]:
@@ -182,6 +199,29 @@ def range_from(message: data_pb2.ClusteringRange) -> ClusteringRange:
 
 def _bound(message: data_pb2.ClusteringBound) -> Bound:
     return Bound(key_values_from(message.prefix), message.exclusive)
+
+
+def row_from(message: value_pb2.Row) -> Row:
+    """Return a row."""
+    return Row(
+        key_from(message.key),
+        columns_from(message.columns),
+        message.version,
+        timestamp_us(message.expire_time) if message.HasField("expire_time") else None,
+    )
+
+
+def range_message(stretch: ClusteringRange) -> data_pb2.ClusteringRange:
+    """Return a clustering range as a message."""
+    return data_pb2.ClusteringRange(
+        start=None if stretch.start is None else _bound_message(stretch.start),
+        end=None if stretch.end is None else _bound_message(stretch.end),
+    )
+
+
+def _bound_message(bound: Bound) -> data_pb2.ClusteringBound:
+    prefix = [value_message(value) for value in bound.prefix]
+    return data_pb2.ClusteringBound(prefix=prefix, exclusive=bound.exclusive)
 
 
 def required(message: Message, field: str) -> None:

@@ -4,8 +4,8 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from taulu.model import Consistency, Facts, InvalidArgument, InvalidToken, Level, Source
-from taulu.server.facts import consistency_from, facts_message, level_from, token_from
 from taulu.v1 import consistency_pb2 as pb
+from taulu.wire.facts import consistency_from, facts_message, level_from, token_from
 from tests.unit.policy.parts import DrivenClock
 
 

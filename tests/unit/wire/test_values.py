@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taulu.model import INT64_MAX, INT64_MIN, InvalidArgument
-from taulu.server.values import DEPTH_MAX, value_from, value_message
 from taulu.v1 import value_pb2 as pb
+from taulu.wire.values import DEPTH_MAX, value_from, value_message
 
 scalars = st.one_of(
     st.booleans(),

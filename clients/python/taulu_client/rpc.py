@@ -1,0 +1,138 @@
+"""The calls of `taulu.v1` on one channel: messages in, messages or typed errors out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+import grpc
+from google.protobuf.message import Message
+from grpc.aio import AioRpcError, Channel
+
+from taulu.v1 import catalog_pb2, counter_pb2, data_pb2, log_pb2
+from taulu_client.failures import to_taulu
+
+RequestT = TypeVar("RequestT", bound=Message)
+ReplyT = TypeVar("ReplyT", bound=Message)
+
+_KEEPALIVE_MS = 30_000
+_KEEPALIVE_TIMEOUT_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[RequestT, ReplyT]):
+    """One RPC, by where it is found and what it answers with."""
+
+    path: str
+    request_type: type[RequestT]
+    reply_type: type[ReplyT]
+    is_write: bool = False
+
+
+_DATA = "/taulu.v1.DataService/"
+_COUNTER = "/taulu.v1.CounterService/"
+_LOG = "/taulu.v1.LogService/"
+_CATALOG = "/taulu.v1.CatalogService/"
+
+BATCH_GET = Method(f"{_DATA}BatchGet", data_pb2.BatchGetRequest, data_pb2.BatchGetResponse)
+QUERY = Method(f"{_DATA}Query", data_pb2.QueryRequest, data_pb2.QueryResponse)
+SCAN = Method(f"{_DATA}Scan", data_pb2.ScanRequest, data_pb2.ScanResponse)
+BATCH_WRITE = Method(
+    f"{_DATA}BatchWrite", data_pb2.BatchWriteRequest, data_pb2.BatchWriteResponse, is_write=True
+)
+INCREMENT = Method(
+    f"{_COUNTER}Increment",
+    counter_pb2.IncrementRequest,
+    counter_pb2.IncrementResponse,
+    is_write=True,
+)
+RESERVE = Method(
+    f"{_COUNTER}Reserve", counter_pb2.ReserveRequest, counter_pb2.ReserveResponse, is_write=True
+)
+COMMIT = Method(
+    f"{_COUNTER}Commit", counter_pb2.CommitRequest, counter_pb2.CommitResponse, is_write=True
+)
+RELEASE = Method(
+    f"{_COUNTER}Release", counter_pb2.ReleaseRequest, counter_pb2.ReleaseResponse, is_write=True
+)
+GET_COUNTERS = Method(
+    f"{_COUNTER}GetCounters", counter_pb2.GetCountersRequest, counter_pb2.GetCountersResponse
+)
+APPEND = Method(f"{_LOG}Append", log_pb2.AppendRequest, log_pb2.AppendResponse, is_write=True)
+READ = Method(f"{_LOG}Read", log_pb2.ReadRequest, log_pb2.ReadResponse)
+LIST_TABLES = Method(
+    f"{_CATALOG}ListTables", catalog_pb2.ListTablesRequest, catalog_pb2.ListTablesResponse
+)
+GET_TABLE = Method(f"{_CATALOG}GetTable", catalog_pb2.GetTableRequest, catalog_pb2.GetTableResponse)
+
+
+def open_channel(address: str, response_bytes_max: int) -> Channel:
+    """Return a channel to `host:port`; it connects with the first call."""
+    return grpc.aio.insecure_channel(
+        address,
+        options=[
+            ("grpc.max_receive_message_length", response_bytes_max),
+            # The gateway says what it takes, and refuses more with a typed error.
+            ("grpc.max_send_message_length", -1),
+            ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+            ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+            ("grpc.enable_retries", 0),
+            ("grpc.enable_http_proxy", 0),
+        ],
+    )
+
+
+class Rpc:
+    """All calls on one channel. No call is sent twice here."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._unary: dict[str, Callable[..., Any]] = {}
+        self._streams: dict[str, Callable[..., Any]] = {}
+
+    async def call(
+        self, method: Method[RequestT, ReplyT], request: RequestT, timeout_s: float
+    ) -> ReplyT:
+        """Send a request and return the reply.
+
+        Raises:
+            TauluError: What the gateway answered, or what became of the connection.
+        """
+        made = self._unary.get(method.path)
+        if made is None:
+            made = self._channel.unary_unary(
+                method.path,
+                request_serializer=method.request_type.SerializeToString,
+                response_deserializer=method.reply_type.FromString,
+            )
+            self._unary[method.path] = made
+        try:
+            return cast(ReplyT, await made(request, timeout=timeout_s))
+        except AioRpcError as failure:
+            raise to_taulu(failure, is_write=method.is_write) from failure
+
+    async def stream(
+        self, method: Method[RequestT, ReplyT], request: RequestT, timeout_s: float | None
+    ) -> AsyncGenerator[ReplyT]:
+        """Send a request and yield the replies; closing the generator ends the call."""
+        made = self._streams.get(method.path)
+        if made is None:
+            made = self._channel.unary_stream(
+                method.path,
+                request_serializer=method.request_type.SerializeToString,
+                response_deserializer=method.reply_type.FromString,
+            )
+            self._streams[method.path] = made
+        replies = made(request, timeout=timeout_s)
+        try:
+            async for reply in replies:
+                yield cast(ReplyT, reply)
+        except AioRpcError as failure:
+            raise to_taulu(failure, is_write=method.is_write) from failure
+        finally:
+            replies.cancel()
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
