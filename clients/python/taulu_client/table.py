@@ -1,0 +1,422 @@
+"""Rows of one `kv` or `wide` table."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Generic, TypeAlias, TypeVar
+
+from taulu.model import operation as model
+from taulu.model.consistency import TABLE_LEVEL, Consistency, Facts, Level
+from taulu.model.errors import TauluError, Unavailable
+from taulu.model.result import Absent, Failed, RowOutcome, WriteOutcome, Written
+from taulu.model.row import Row
+from taulu.model.token import IdempotencyToken
+from taulu.model.value import Value
+from taulu.v1 import data_pb2, value_pb2
+from taulu.wire.facts import consistency_message, facts_from
+from taulu.wire.mutations import unit_message
+from taulu.wire.values import key_message
+from taulu_client import messages, rpc
+from taulu_client.items import (
+    Condition,
+    Delete,
+    DeleteRange,
+    IfAbsent,
+    IfColumns,
+    IfPresent,
+    IfVersion,
+    Item,
+    Mutation,
+    Page,
+    Put,
+    Unit,
+    Update,
+    new_token,
+    time_of,
+)
+from taulu_client.retry import Deadline
+from taulu_client.row_types import RowType
+from taulu_client.sender import REQUEST_OVERHEAD_BYTES, Chunking, Sender
+from taulu_client.shape import KeyLike, Shape
+
+RowT = TypeVar("RowT")
+RowLike: TypeAlias = "RowT | Mapping[str, Value]"
+ConsistencyLike: TypeAlias = Consistency | Level | None
+
+_MICROSECOND = timedelta(microseconds=1)
+_PAGE_ROWS = 500
+
+
+def consistency_of(asked: ConsistencyLike) -> Consistency:
+    """Return what a read asks for; None asks for the table's own level."""
+    if asked is None:
+        return TABLE_LEVEL
+    return Consistency(asked) if isinstance(asked, Level) else asked
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where in a partition a query begins and ends, as prefixes of the clustering values."""
+
+    start: KeyLike | None = None
+    end: KeyLike | None = None
+    start_exclusive: bool = False
+    end_exclusive: bool = False
+
+
+class Table(Generic[RowT]):
+    """One table; made by `Client.table`. Every method raises `TauluError`s."""
+
+    def __init__(self, name: str, sender: Sender, rows: RowType[RowT]) -> None:
+        self.name = name
+        self._sender = sender
+        self._rows = rows
+
+    async def get(
+        self,
+        key: KeyLike,
+        *,
+        columns: Sequence[str] = (),
+        consistency: ConsistencyLike = None,
+    ) -> Item[RowT] | None:
+        """Read a row; None when no row has this key."""
+        (outcome,) = await self.batch_get([key], columns=columns, consistency=consistency)
+        if isinstance(outcome, TauluError):
+            raise outcome
+        return outcome
+
+    async def batch_get(
+        self,
+        keys: Sequence[KeyLike],
+        *,
+        columns: Sequence[str] = (),
+        consistency: ConsistencyLike = None,
+    ) -> list[Item[RowT] | TauluError | None]:
+        """Read any number of rows; one outcome per key, in order: found, None or an error."""
+        shape = await self._shape()
+        wanted = self._sender.consistency(consistency_of(consistency))
+
+        async def attempt(
+            sent: Sequence[value_pb2.Key], left_s: float
+        ) -> list[Item[RowT] | Failed | None]:
+            request = data_pb2.BatchGetRequest(
+                table=self.name,
+                keys=sent,
+                columns=columns,
+                consistency=consistency_message(wanted),
+            )
+            reply = await self._sender.rpc.call(rpc.BATCH_GET, request, left_s)
+            facts = self._see(facts_from(reply.facts, messages.now_us()))
+            outcomes = messages.row_outcomes(reply.outcomes)
+            return [self._outcome(shape, outcome, facts) for outcome in outcomes]
+
+        asked = [key_message(shape.key(key)) for key in keys]
+        chunking = _chunking(shape, "batch_keys")
+        sizes = [message.ByteSize() for message in asked]
+        outcomes = await self._sender.send_all(asked, sizes, chunking, attempt)
+        return [o.error if isinstance(o, Failed) else o for o in outcomes]
+
+    async def query_page(
+        self,
+        partition: KeyLike,
+        span: Span | None = None,
+        *,
+        reverse: bool = False,
+        columns: Sequence[str] = (),
+        consistency: ConsistencyLike = None,
+        page_size: int | None = None,
+        page_token: str = "",
+    ) -> Page[RowT]:
+        """Read one page of a partition; hand `next_page_token` to the next call."""
+        shape = await self._shape()
+        span = span or Span()
+        operation = model.QueryRows(
+            self.name,
+            shape.partition_values(partition),
+            model.Page(page_size or _PAGE_ROWS, 0, token=page_token),
+            shape.range(
+                span.start,
+                span.end,
+                start_exclusive=span.start_exclusive,
+                end_exclusive=span.end_exclusive,
+            ),
+            reverse,
+            tuple(columns),
+            self._sender.consistency(consistency_of(consistency)),
+        )
+        got = await self._sender.send(operation)
+        facts = self._see(got.facts)
+        return Page([self._item(shape, row, facts) for row in got.rows], got.next_token)
+
+    async def query(
+        self,
+        partition: KeyLike,
+        *,
+        start: KeyLike | None = None,
+        end: KeyLike | None = None,
+        start_exclusive: bool = False,
+        end_exclusive: bool = False,
+        reverse: bool = False,
+        limit: int | None = None,
+        columns: Sequence[str] = (),
+        consistency: ConsistencyLike = None,
+        page_size: int | None = None,
+    ) -> AsyncGenerator[Item[RowT]]:
+        """Yield the rows of a partition in clustering order, page by page.
+
+        Args:
+            partition: The partition key.
+            start: First rows to yield: a clustering value, or a prefix of them.
+            end: Last rows to yield, included like `start`.
+            start_exclusive: Whether rows that begin with `start` are left out.
+            end_exclusive: Whether rows that begin with `end` are left out.
+            reverse: Whether to go against the clustering order.
+            limit: How many rows to yield at most.
+            columns: Columns to read; all when there is none.
+            consistency: None asks for the table's own level.
+            page_size: Rows of one page.
+        """
+        span = Span(start, end, start_exclusive, end_exclusive)
+        token, left = "", limit
+        while left is None or left > 0:
+            size = page_size or _PAGE_ROWS
+            page = await self.query_page(
+                partition,
+                span,
+                reverse=reverse,
+                columns=columns,
+                consistency=consistency,
+                page_size=size if left is None else min(size, left),
+                page_token=token,
+            )
+            for item in page.items:
+                yield item
+            token = page.next_page_token
+            left = None if left is None else left - len(page.items)
+            if not token:
+                return
+
+    async def scan(
+        self,
+        *,
+        segments: int = 1,
+        segment: int | None = None,
+        columns: Sequence[str] = (),
+        consistency: ConsistencyLike = None,
+        page_size: int | None = None,
+    ) -> AsyncGenerator[Item[RowT]]:
+        """Yield every row of the table, in no order that means anything.
+
+        Args:
+            segments: Into how many segments the table is cut.
+            segment: The one to read; None reads all, one after another. Several processes
+                scan together by reading one each.
+            columns: Columns to read; all when there is none.
+            consistency: None asks for the table's own level.
+            page_size: Rows of one page.
+        """
+        shape = await self._shape()
+        wanted = self._sender.consistency(consistency_of(consistency))
+        for number in range(segments) if segment is None else (segment,):
+            operation = model.ScanRows(
+                self.name,
+                model.Page(page_size or _PAGE_ROWS, 0),
+                number,
+                segments,
+                tuple(columns),
+                wanted,
+            )
+            async with aclosing(self._scan_segment(shape, operation)) as items:
+                async for item in items:
+                    yield item
+
+    async def _scan_segment(
+        self, shape: Shape, operation: model.ScanRows
+    ) -> AsyncGenerator[Item[RowT]]:
+        """Yield a segment over one stream, opened again where it ended when it breaks."""
+        number, deadline = 0, Deadline.after(self._sender.timeout_s)
+        while True:
+            request = messages.scan_request(operation)
+            stream = self._sender.rpc.stream(rpc.SCAN, request, None)
+            try:
+                async with aclosing(stream) as pages:
+                    async for message in pages:
+                        page = messages.page_from(message)
+                        facts = self._see(page.facts)
+                        for row in page.rows:
+                            yield self._item(shape, row, facts)
+                        if not page.next_token:
+                            return
+                        next_page = replace(operation.page, token=page.next_token)
+                        operation = replace(operation, page=next_page)
+                        number, deadline = 0, Deadline.after(self._sender.timeout_s)
+            except Unavailable as error:
+                number += 1
+                if not await self._sender.retrier.wait(number, error, deadline):
+                    raise
+
+    async def put(
+        self,
+        row: RowLike[RowT],
+        *,
+        ttl: timedelta | None = None,
+        conditions: Sequence[Condition] = (),
+        token: IdempotencyToken | None = None,
+    ) -> Written:
+        """Write a whole row; nothing of one that was there stays, its time to live included."""
+        return await self.write([Put(row, ttl)], conditions=conditions, token=token)
+
+    async def insert(
+        self,
+        row: RowLike[RowT],
+        *,
+        ttl: timedelta | None = None,
+        token: IdempotencyToken | None = None,
+    ) -> Written:
+        """Write a row that is not there yet; raises `ConditionFailed` when it is."""
+        shape = await self._shape()
+        key, _ = shape.row(self._rows.to_mapping(row))
+        absent = IfAbsent(key.partition + key.clustering)
+        return await self.put(row, ttl=ttl, conditions=[absent], token=token)
+
+    async def update(
+        self,
+        key: KeyLike,
+        changes: Mapping[str, Value],
+        *,
+        ttl: timedelta | None = None,
+        conditions: Sequence[Condition] = (),
+        token: IdempotencyToken | None = None,
+    ) -> Written:
+        """Change the named columns and keep the others; None clears one."""
+        return await self.write([Update(key, changes, ttl)], conditions=conditions, token=token)
+
+    async def delete(
+        self,
+        key: KeyLike,
+        *,
+        conditions: Sequence[Condition] = (),
+        token: IdempotencyToken | None = None,
+    ) -> Written:
+        """Remove a row, if it is there."""
+        return await self.write([Delete(key)], conditions=conditions, token=token)
+
+    async def delete_range(
+        self,
+        partition: KeyLike,
+        *,
+        start: KeyLike | None = None,
+        end: KeyLike | None = None,
+        start_exclusive: bool = False,
+        end_exclusive: bool = False,
+        token: IdempotencyToken | None = None,
+    ) -> Written:
+        """Remove the rows of a partition between two prefixes of the clustering values."""
+        stretch = DeleteRange(partition, start, end, start_exclusive, end_exclusive)
+        return await self.write([stretch], token=token)
+
+    async def write(
+        self,
+        mutations: Sequence[Mutation],
+        *,
+        conditions: Sequence[Condition] = (),
+        token: IdempotencyToken | None = None,
+    ) -> Written:
+        """Apply mutations together or not at all."""
+        (outcome,) = await self.batch_write([Unit(mutations, conditions, token)])
+        if isinstance(outcome, TauluError):
+            raise outcome
+        return outcome
+
+    async def batch_put(
+        self, rows: Sequence[RowLike[RowT]], *, ttl: timedelta | None = None
+    ) -> list[Written | TauluError]:
+        """Write any number of rows, each by itself; one outcome per row, in order."""
+        return await self.batch_write([Unit([Put(row, ttl)]) for row in rows])
+
+    async def batch_write(self, units: Sequence[Unit]) -> list[Written | TauluError]:
+        """Apply any number of independent units; one outcome per unit, in order."""
+        shape = await self._shape()
+
+        async def attempt(
+            sent: Sequence[data_pb2.WriteUnit], left_s: float
+        ) -> Sequence[WriteOutcome]:
+            request = data_pb2.BatchWriteRequest(table=self.name, units=sent)
+            reply = await self._sender.rpc.call(rpc.BATCH_WRITE, request, left_s)
+            self._see(facts_from(reply.facts, messages.now_us()))
+            return messages.write_outcomes(reply.outcomes)
+
+        asked = [unit_message(self._unit(shape, unit)) for unit in units]
+        chunking = _chunking(shape, "batch_units")
+        sizes = [message.ByteSize() for message in asked]
+        outcomes = await self._sender.send_all(asked, sizes, chunking, attempt)
+        return [o.error if isinstance(o, Failed) else o for o in outcomes]
+
+    def _unit(self, shape: Shape, unit: Unit) -> model.WriteUnit:
+        return model.WriteUnit(
+            tuple(self._mutation(shape, mutation) for mutation in unit.mutations),
+            unit.token or new_token(),
+            tuple(_condition(shape, condition) for condition in unit.conditions),
+        )
+
+    def _mutation(self, shape: Shape, mutation: Mutation) -> model.Mutation:
+        match mutation:
+            case Put(row=row, ttl=ttl):
+                # What a unit holds is typed when it meets its table.
+                key, columns = shape.row(self._rows.to_mapping(row))  # pyright: ignore[reportArgumentType]
+                return model.Put(key, columns, _ttl_us(ttl))
+            case Update(key=key, changes=changes, ttl=ttl):
+                return model.Update(shape.key(key), shape.columns(changes), _ttl_us(ttl))
+            case Delete(key=key):
+                return model.Delete(shape.key(key))
+            case DeleteRange(partition=partition):
+                stretch = shape.range(
+                    mutation.start,
+                    mutation.end,
+                    start_exclusive=mutation.start_exclusive,
+                    end_exclusive=mutation.end_exclusive,
+                )
+                return model.DeleteRange(shape.partition_values(partition), stretch)
+
+    def _outcome(
+        self, shape: Shape, outcome: RowOutcome, facts: Facts
+    ) -> Item[RowT] | Failed | None:
+        if isinstance(outcome, Failed):
+            return outcome
+        return None if isinstance(outcome, Absent) else self._item(shape, outcome, facts)
+
+    def _item(self, shape: Shape, row: Row, facts: Facts) -> Item[RowT]:
+        made = self._rows.from_mapping(shape.mapping(row.key, row.columns))
+        return Item(made, row.version, time_of(row.expire_us), facts)
+
+    def _see(self, facts: Facts) -> Facts:
+        self._sender.session.see(facts)
+        return facts
+
+    async def _shape(self) -> Shape:
+        return await self._sender.shape(self.name)
+
+
+def _chunking(shape: Shape, items: str) -> Chunking:
+    limits = shape.info.limits
+    return Chunking(limits[items], limits["request_bytes"] - REQUEST_OVERHEAD_BYTES)
+
+
+def _ttl_us(ttl: timedelta | None) -> int | None:
+    return None if ttl is None else ttl // _MICROSECOND
+
+
+def _condition(shape: Shape, condition: Condition) -> model.Condition:
+    key = shape.key(condition.key)
+    match condition:
+        case IfAbsent():
+            return model.IfAbsent(key)
+        case IfPresent():
+            return model.IfPresent(key)
+        case IfVersion(version=version):
+            return model.IfVersion(key, version)
+        case IfColumns(columns=columns):
+            return model.IfColumns(key, shape.columns(columns))
