@@ -1,0 +1,42 @@
+"""The entry point of `taulu`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from taulu.cli import counter_commands, log_commands, row_commands, server_commands
+from taulu.cli.exits import EPILOG, exit_of
+from taulu.model.errors import TauluError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=EPILOG,
+    help="A data access layer in front of the stores you already run.",
+)
+app.command()(server_commands.serve)
+app.command("tables")(server_commands.list_tables)
+app.command()(row_commands.get)
+app.command()(row_commands.put)
+app.command()(row_commands.query)
+app.command()(row_commands.scan)
+app.add_typer(counter_commands.app, name="counter")
+app.add_typer(log_commands.app, name="log")
+app.add_typer(server_commands.schema_app, name="schema")
+app.command()(server_commands.doctor)
+
+
+def main() -> None:
+    """Run a command; an expected error is one line, and the exit code says its kind."""
+    try:
+        app(prog_name="taulu")
+    except TauluError as error:
+        sys.stderr.write(f"taulu: {error.message}\n")
+        raise SystemExit(exit_of(error)) from None
+
+
+if __name__ == "__main__":
+    main()

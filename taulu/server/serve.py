@@ -1,0 +1,70 @@
+"""From settings to a running server."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+
+from taulu.gateway import GatewayOptions, StorageTarget
+from taulu.model.table import Table
+from taulu.schema import Settings, load_tables
+from taulu.server.grpcio_transport import TransportOptions
+from taulu.server.listener import reserve_port
+from taulu.server.supervisor import Supervisor
+from taulu.server.worker import WorkerOptions
+
+_MICROSECONDS = 1_000_000
+
+
+def run_server(settings: Settings, announce: Callable[[str], None]) -> int:
+    """Serve until SIGTERM or SIGINT, and return the exit code.
+
+    Args:
+        settings: Checked settings.
+        announce: Told one line, with tables and address, once every worker serves.
+
+    Raises:
+        ConfigError: A table, an adapter's options or the address are wrong; the message says
+            which. No worker is left running.
+    """
+    tables = load_tables(settings.tables)
+    with reserve_port(settings.host, settings.port) as port:
+        address = f"{settings.listen.rpartition(':')[0]}:{port}"
+        options = worker_options(settings, tables, address)
+
+        def ready() -> None:
+            announce(
+                f"taulu is serving {_count(len(tables), 'table')} on {address} "
+                f"({_count(settings.workers, 'worker')})"
+            )
+
+        return Supervisor(options, settings.workers).run(ready)
+
+
+def worker_options(settings: Settings, tables: Sequence[Table], address: str) -> WorkerOptions:
+    """Return what each worker of a server needs to know."""
+    return WorkerOptions(
+        tables=tuple(tables),
+        gateway=GatewayOptions(
+            storage={
+                name: StorageTarget(target.adapter, target.options)
+                for name, target in settings.storage.items()
+            },
+            calls_max=settings.limits.concurrent_calls,
+        ),
+        transport=TransportOptions(
+            address=address,
+            request_bytes_max=settings.limits.request_bytes,
+            deadline_default_s=settings.deadline.default / _MICROSECONDS,
+            deadline_max_s=settings.deadline.max / _MICROSECONDS,
+        ),
+        server_id=uuid.uuid4().hex,
+        token_window_s=settings.token_window / _MICROSECONDS,
+        drain_s=settings.drain / _MICROSECONDS,
+        log_level=settings.log.level,
+        log_json=settings.log.format == "json",
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
