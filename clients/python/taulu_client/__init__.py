@@ -3,6 +3,7 @@
 from taulu.model.consistency import Consistency, Facts, Level
 from taulu.model.result import Counter, Written
 from taulu.model.token import IdempotencyToken
+from taulu.model.value import Value
 from taulu_client import errors
 from taulu_client.client import Client
 from taulu_client.counter_table import CounterTable
@@ -60,6 +61,7 @@ __all__ = [
     "TableInfo",
     "Unit",
     "Update",
+    "Value",
     "Written",
     "bounded",
     "errors",

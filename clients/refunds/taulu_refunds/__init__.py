@@ -1,1 +1,1 @@
-"""A Taulu client."""
+"""The refund and credit system: Taulu's first tenant, which uses only the client."""

@@ -1,0 +1,153 @@
+"""Verifying the money: ledger, decisions and audit, each read back and compared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from taulu_client import Counter as BudgetState
+from taulu_client import errors
+from taulu_refunds.budgets import BudgetKey
+from taulu_refunds.checks import Check, equal
+from taulu_refunds.claims import Claim
+from taulu_refunds.decider import HOLD_MS
+from taulu_refunds.decisions import Decision
+from taulu_refunds.events import DECIDED, FUNDED, SETTLED, Event, event_from_columns
+from taulu_refunds.pin import Pin, State
+from taulu_refunds.stores import Stores
+
+PART = "money"
+_POLL_S = 0.5
+_SEGMENTS = 4
+
+
+@dataclass(slots=True)
+class Books:
+    """All that the gateway holds about money."""
+
+    budgets: dict[BudgetKey, BudgetState]
+    decisions: list[Decision]
+    pins: list[Pin]
+    events: list[Event] = field(default_factory=list[Event])
+
+    def of(self, kind: str) -> list[Event]:
+        """Return the events of one kind."""
+        return [event for event in self.events if event.event == kind]
+
+
+async def verify_money(
+    stores: Stores, claims: Sequence[Claim], plan: Mapping[BudgetKey, int]
+) -> list[Check]:
+    """Read the books and check them against each other and against the claims sent."""
+    return check_books(await read_books(stores, list(plan)), claims, plan)
+
+
+async def read_books(stores: Stores, budgets: Sequence[BudgetKey]) -> Books:
+    """Read everything; holds that deciders left behind are given the time to run out."""
+    states = await _read_budgets(stores, budgets)
+    for _ in range(int(HOLD_MS / 1_000 / _POLL_S) + 1):
+        if not any(state.held_decrease for state in states.values()):
+            break
+        await asyncio.sleep(_POLL_S)
+        states = await _read_budgets(stores, budgets)
+    books = Books(
+        states,
+        [item.row async for item in stores.decisions.scan(segments=_SEGMENTS)],
+        [item.row async for item in stores.pins.table.scan(segments=_SEGMENTS)],
+    )
+    for partition in range(await stores.events.partition_count()):
+        async for record in stores.events.read(partition):
+            columns = {**record.key, **record.columns}
+            books.events.append(event_from_columns(columns))
+    return books
+
+
+async def _read_budgets(
+    stores: Stores, budgets: Sequence[BudgetKey]
+) -> dict[BudgetKey, BudgetState]:
+    states: dict[BudgetKey, BudgetState] = {}
+    for key, state in zip(budgets, await stores.budgets.batch_get(budgets), strict=True):
+        if isinstance(state, errors.TauluError):
+            raise state
+        states[key] = state
+    return states
+
+
+def check_books(
+    books: Books, claims: Sequence[Claim], plan: Mapping[BudgetKey, int]
+) -> list[Check]:
+    """Check the books. Every figure is a sum over all budgets, compared budget by budget."""
+    settled = books.of(SETTLED)
+    ledger = {key: plan[key] - state.value for key, state in books.budgets.items()}
+    decided = _by_budget((d.budget, d.amount_cents) for d in books.decisions)
+    audited = _by_budget(
+        (BudgetKey(e.scope, e.region, e.day, e.shard), e.amount_cents) for e in settled
+    )
+    overspent = sum(max(0, -state.value) for state in books.budgets.values())
+    paid_claims = Counter(decision.claim_id for decision in books.decisions)
+    granted = {(e.subject, e.attempt, e.amount_cents) for e in books.of(DECIDED)}
+    funded = _by_budget(
+        (BudgetKey(e.scope, e.region, e.day, e.shard), e.amount_cents) for e in books.of(FUNDED)
+    )
+    apart = [
+        key
+        for key in ledger.keys() | decided.keys() | audited.keys()
+        if not ledger.get(key, 0) == decided.get(key, 0) == audited.get(key, 0)
+    ]
+    return [
+        equal(PART, "cents overspent in any scope, region, day and shard", overspent, 0),
+        equal(
+            PART,
+            "cents of decisions, against the ledger",
+            sum(decided.values()),
+            sum(ledger.values()),
+        ),
+        equal(
+            PART, "cents of audit, against the ledger", sum(audited.values()), sum(ledger.values())
+        ),
+        equal(PART, "budgets in which ledger, decisions and audit differ", len(apart), 0),
+        equal(
+            PART,
+            "budgets whose funding is audited",
+            sum(funded.get(k) == plan[k] for k in plan),
+            len(plan),
+        ),
+        equal(PART, "cents still held", sum(-s.held_decrease for s in books.budgets.values()), 0),
+        equal("claims", "claims decided", len(paid_claims), len(claims)),
+        equal(
+            "claims", "claims decided more than once", sum(n > 1 for n in paid_claims.values()), 0
+        ),
+        equal(
+            "claims",
+            "claims settled in audit exactly once",
+            sum(n == 1 for n in Counter(e.subject for e in settled).values()),
+            len(claims),
+        ),
+        equal(
+            "claims",
+            "pinned claims that are settled",
+            sum(pin.state == State.SETTLED for pin in books.pins),
+            len(claims),
+        ),
+        equal(
+            "claims",
+            "settlements without a decision audited before",
+            sum((e.subject, e.attempt, e.amount_cents) not in granted for e in settled),
+            0,
+        ),
+        equal(
+            "claims",
+            "decisions that name the features and policy they saw",
+            sum(bool(d.features_seen and d.policy_revision) for d in books.decisions),
+            len(claims),
+        ),
+    ]
+
+
+def _by_budget(entries: Iterable[tuple[BudgetKey, int]]) -> dict[BudgetKey, int]:
+    sums: dict[BudgetKey, int] = defaultdict(int)
+    for key, cents in entries:
+        sums[key] += cents
+    return dict(sums)
