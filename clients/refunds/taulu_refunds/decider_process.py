@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from typing import cast
 
-from taulu_client import Client
+from taulu_client import Client, errors
 from taulu_refunds.claims import delivery_from_json
 from taulu_refunds.decider import Decider
 from taulu_refunds.moments import utc_now
-from taulu_refunds.policy import read_policy
-from taulu_refunds.stores import open_stores
+from taulu_refunds.policy import Policy, read_policy
+from taulu_refunds.stores import Stores, open_stores
 
 BATCHES_AT_ONCE = 2
 TIMEOUT_S = 10.0
+GATEWAY_S_MAX = 60.0
+"""How long a decider waits for a gateway that cannot be reached, in seconds."""
+_REST_S = 0.2
 _LINE_BYTES_MAX = 1024 * 1024
 
 
@@ -30,7 +34,7 @@ async def run_decider(address: str) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     async with Client(address, timeout_s=TIMEOUT_S) as client:
         stores = open_stores(client)
-        policy = await read_policy(stores.policies)
+        policy = await _policy_when_there(stores)
         slots = asyncio.Semaphore(BATCHES_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             while line := await reader.readline():
@@ -38,6 +42,18 @@ async def run_decider(address: str) -> None:
                 # Each batch has a decider of its own: claims of two batches never mix.
                 decider = Decider(stores, policy, utc_now)
                 group.create_task(_decide(decider, line, slots))
+
+
+async def _policy_when_there(stores: Stores) -> Policy:
+    """Return the policy in force; a gateway that is just being started again is waited for."""
+    give_up = time.monotonic() + GATEWAY_S_MAX
+    while True:
+        try:
+            return await read_policy(stores.policies)
+        except errors.TransientError:
+            if time.monotonic() > give_up:
+                raise
+            await asyncio.sleep(_REST_S)
 
 
 async def _decide(decider: Decider, line: bytes, slots: asyncio.Semaphore) -> None:

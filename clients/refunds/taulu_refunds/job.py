@@ -17,10 +17,10 @@ class Size:
     seed: int = 20_261_124
     customers: int | None = None
     """The first so many customers of the sample; None takes all."""
-    claims: int = 1_500
+    claims: int = 2_000
     days: int = 3
-    deciders: int = 3
-    kills: int = 8
+    deciders: int = 4
+    kills: int = 20
     """How many deciders are killed."""
 
 

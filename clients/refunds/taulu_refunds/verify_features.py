@@ -60,23 +60,23 @@ async def verify_features(
     corrections = sum(len(rows) for rows in everything.values()) - len(purchases)
     model = fit([as_of[c] for c in customers])
     return [
-        equal(PART, "customers whose features equal the shipped summary", exact, len(summary)),
+        equal(PART, "features equal to the shipped summary", exact, len(summary)),
         equal(
             PART,
-            "customers whose spend equals the file's, late corrections unseen",
+            "spend as of then, late corrections unseen",
             sum(as_of[c].spend_cents == spend[c] for c in customers),
             len(summary),
         ),
         equal(
             PART,
-            "reads filtered by the store that equal reads filtered here",
+            "reads equal when filtered here instead",
             sum(_behaviour(known[c]) == as_of[c] for c in customers),
             len(summary),
         ),
-        equal(PART, "customers a read that ignores event time changes", leaky, LEAKY_CUSTOMERS),
+        equal(PART, "changed by a read that leaks later events", leaky, LEAKY_CUSTOMERS),
         Check(
             PART,
-            "customers a read that ignores ingest time changes",
+            "changed by a read that leaks corrections",
             f"{late:,}",
             "above 0",
             late > 0,

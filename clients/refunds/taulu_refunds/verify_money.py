@@ -97,17 +97,17 @@ def check_books(
         if not ledger.get(key, 0) == decided.get(key, 0) == audited.get(key, 0)
     ]
     return [
-        equal(PART, "cents overspent in any scope, region, day and shard", overspent, 0),
+        equal(PART, "cents overspent, over all budgets", overspent, 0),
         equal(
             PART,
-            "cents of decisions, against the ledger",
+            "cents decided, against the ledger",
             sum(decided.values()),
             sum(ledger.values()),
         ),
         equal(
-            PART, "cents of audit, against the ledger", sum(audited.values()), sum(ledger.values())
+            PART, "cents audited, against the ledger", sum(audited.values()), sum(ledger.values())
         ),
-        equal(PART, "budgets in which ledger, decisions and audit differ", len(apart), 0),
+        equal(PART, "budgets whose three books differ", len(apart), 0),
         equal(
             PART,
             "budgets whose funding is audited",
@@ -121,7 +121,7 @@ def check_books(
         ),
         equal(
             "claims",
-            "claims settled in audit exactly once",
+            "claims settled once in audit",
             sum(n == 1 for n in Counter(e.subject for e in settled).values()),
             len(claims),
         ),
@@ -133,13 +133,13 @@ def check_books(
         ),
         equal(
             "claims",
-            "settlements without a decision audited before",
+            "settlements with no decision before",
             sum((e.subject, e.attempt, e.amount_cents) not in granted for e in settled),
             0,
         ),
         equal(
             "claims",
-            "decisions that name the features and policy they saw",
+            "decisions that name what they saw",
             sum(bool(d.features_seen and d.policy_revision) for d in books.decisions),
             len(claims),
         ),
