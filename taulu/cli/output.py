@@ -13,7 +13,6 @@ from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
 
-
 PLAIN_WIDTH = 200
 """Of tables that go into a file or a pipe, in characters."""
 

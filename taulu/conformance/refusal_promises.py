@@ -140,7 +140,7 @@ def _read_at(table: Table, level: Level) -> Operation[object]:
     consistency = Consistency(level, staleness_us)
     if table.kind is Kind.COUNTER:
         return GetCounters(table.full_name, (key,), consistency=consistency)
-    return ScanRows(table.full_name, _PAGE, consistency=consistency)
+    return GetRows(table.full_name, (key,), consistency=consistency)
 
 
 def _operations_that_need(subject: Subject, table: Table) -> Mapping[Feature, Operation[object]]:
