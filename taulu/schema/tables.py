@@ -16,7 +16,7 @@ from taulu.model.table import (
     Limits,
     Table,
 )
-from taulu.model.value import KEY_TYPES
+from taulu.model.value import INT64_MAX, INT64_MIN, KEY_TYPES
 from taulu.schema.problems import Problem, SchemaInvalid, nearest
 from taulu.schema.source import Document, Where, read_documents
 from taulu.schema.table_file import KINDS, LEVELS, SpecPart, TableFile
@@ -110,11 +110,12 @@ def _contradictions(spec: SpecPart) -> Iterator[tuple[Where, str]]:
     """Yield what is wrong between parts that are each right by themselves."""
     yield from _key_problems(spec)
     yield from _kind_problems(spec)
-    bounds = spec.bounds
-    if bounds is not None and bounds.floor is not None and bounds.ceiling is not None:
-        if bounds.floor > bounds.ceiling:
+    if spec.bounds is not None:
+        low = INT64_MIN if spec.bounds.floor is None else spec.bounds.floor
+        high = INT64_MAX if spec.bounds.ceiling is None else spec.bounds.ceiling
+        if low > high:
             yield ("spec", "bounds"), "the floor lies above the ceiling"
-        elif not bounds.floor <= 0 <= bounds.ceiling:
+        elif not low <= 0 <= high:
             yield ("spec", "bounds"), "a counter begins at 0, which must lie within its bounds"
     level, bound = spec.consistency.read, spec.consistency.max_staleness
     if (level == Level.BOUNDED_STALENESS.name) != (bound is not None):
