@@ -60,13 +60,15 @@ class Output:
 
 def progress(what: str) -> Progress:
     """Return a progress line on standard error; it vanishes when it ends."""
+    console = Console(stderr=True)
     return Progress(
         SpinnerColumn(),
         TextColumn(escape(what)),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 

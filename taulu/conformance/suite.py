@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from taulu.conformance.clock_promises import ClockPromises
 from taulu.conformance.counter_promises import CounterPromises
 from taulu.conformance.durability_promises import DurabilityPromises
 from taulu.conformance.expiry_promises import ExpiryPromises
@@ -25,6 +26,7 @@ class ConformanceSuite(
     LogPromises,
     RacePromises,
     DurabilityPromises,
+    ClockPromises,
     RefusalPromises,
     ModelPromises,
 ):

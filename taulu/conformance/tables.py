@@ -109,9 +109,9 @@ CONFORMANCE_TABLES: tuple[Table, ...] = (
         _ORDERS,
         name="typed_keys",
         clustering_key=tuple(
-            ClusteringColumn(_column(f"{scalar.value}_key", scalar), descending=descending)
+            ClusteringColumn(_column(f"{scalar.value}_{order}", scalar), order == "down")
             for scalar in _SCALARS
-            for descending in (False, True)
+            for order in ("up", "down")
         ),
     ),
     _ORDERS,

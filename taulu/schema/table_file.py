@@ -13,7 +13,7 @@ from taulu.schema.columns import parse_type
 from taulu.schema.quantities import parse_duration, parse_size
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
-KEY_COLUMNS_MAX = 8
+KEY_COLUMNS_MAX = 16
 COLUMNS_MAX = 256
 LOG_PARTITIONS_MAX = 1_024
 _COUNT_MAX = 1_000_000_000
