@@ -202,6 +202,9 @@ class Decider:
             again = {"state": State.OFFERED.value, "attempt": pin.attempt + 1}
             await self.stores.pins.move([Move(item, again)])
             return False
+        except errors.TokenReused:
+            # A later attempt of this claim was paid under the same token: never twice.
+            return False
         except RETRIABLE:
             return False
         return True
