@@ -25,22 +25,19 @@ from taulu_client.items import (
     Delete,
     DeleteRange,
     IfAbsent,
-    IfColumns,
-    IfPresent,
-    IfVersion,
     Item,
     Mutation,
     Page,
     Put,
     Unit,
     Update,
-    new_token,
     time_of,
 )
 from taulu_client.retry import Deadline
 from taulu_client.row_types import RowType
 from taulu_client.sender import REQUEST_OVERHEAD_BYTES, Chunking, Sender
 from taulu_client.shape import KeyLike, Shape
+from taulu_client.units import write_unit
 
 RowT = TypeVar("RowT")
 RowLike: TypeAlias = "RowT | Mapping[str, Value]"
@@ -349,37 +346,11 @@ class Table(Generic[RowT]):
             self._see(facts_from(reply.facts, messages.now_us()))
             return messages.write_outcomes(reply.outcomes)
 
-        asked = [unit_message(self._unit(shape, unit)) for unit in units]
+        asked = [unit_message(write_unit(shape, self._rows, unit)) for unit in units]
         chunking = _chunking(shape, "batch_units")
         sizes = [message.ByteSize() for message in asked]
         outcomes = await self._sender.send_all(asked, sizes, chunking, attempt)
         return [o.error if isinstance(o, Failed) else o for o in outcomes]
-
-    def _unit(self, shape: Shape, unit: Unit) -> model.WriteUnit:
-        return model.WriteUnit(
-            tuple(self._mutation(shape, mutation) for mutation in unit.mutations),
-            unit.token or new_token(),
-            tuple(_condition(shape, condition) for condition in unit.conditions),
-        )
-
-    def _mutation(self, shape: Shape, mutation: Mutation) -> model.Mutation:
-        match mutation:
-            case Put(row=row, ttl=ttl):
-                # What a unit holds is typed when it meets its table.
-                key, columns = shape.row(self._rows.to_mapping(row))  # pyright: ignore[reportArgumentType]
-                return model.Put(key, columns, _ttl_us(ttl))
-            case Update(key=key, changes=changes, ttl=ttl):
-                return model.Update(shape.key(key), shape.columns(changes), _ttl_us(ttl))
-            case Delete(key=key):
-                return model.Delete(shape.key(key))
-            case DeleteRange(partition=partition):
-                stretch = shape.range(
-                    mutation.start,
-                    mutation.end,
-                    start_exclusive=mutation.start_exclusive,
-                    end_exclusive=mutation.end_exclusive,
-                )
-                return model.DeleteRange(shape.partition_values(partition), stretch)
 
     def _outcome(
         self, shape: Shape, outcome: RowOutcome, facts: Facts
@@ -403,20 +374,3 @@ class Table(Generic[RowT]):
 def _chunking(shape: Shape, items: str) -> Chunking:
     limits = shape.info.limits
     return Chunking(limits[items], limits["request_bytes"] - REQUEST_OVERHEAD_BYTES)
-
-
-def _ttl_us(ttl: timedelta | None) -> int | None:
-    return None if ttl is None else ttl // _MICROSECOND
-
-
-def _condition(shape: Shape, condition: Condition) -> model.Condition:
-    key = shape.key(condition.key)
-    match condition:
-        case IfAbsent():
-            return model.IfAbsent(key)
-        case IfPresent():
-            return model.IfPresent(key)
-        case IfVersion(version=version):
-            return model.IfVersion(key, version)
-        case IfColumns(columns=columns):
-            return model.IfColumns(key, shape.columns(columns))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import NamedTuple
 
 from taulu_client import CounterTable, LogTable
+from taulu_refunds.budget_key import BudgetKey
 from taulu_refunds.claims import REGIONS, SCOPES, Claim
 from taulu_refunds.concurrency import map_bounded
 from taulu_refunds.events import FUNDED, Event, append_events
@@ -24,21 +24,6 @@ SHARDS = 2
 _LEAST_CENTS = 2_000
 _BUDGET_PERCENT = 30
 _CALLS_IN_FLIGHT = 16
-
-
-class BudgetKey(NamedTuple):
-    """Which budget: the key of its counter, in declared order."""
-
-    scope: str
-    region: str
-    day: str
-    """ISO date."""
-    shard: int
-
-    @property
-    def path(self) -> str:
-        """The key as one string: `late/north/1998-07-01/0`."""
-        return f"{self.scope}/{self.region}/{self.day}/{self.shard}"
 
 
 def shard_of(claim_id: str, shard_count: int = SHARDS) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from taulu_client import Put, Table, Unit
-from taulu_refunds.budgets import BudgetKey
+from taulu_refunds.budget_key import BudgetKey
 from taulu_refunds.nonces import Clock, token
 from taulu_refunds.outcomes import succeeded
 from taulu_refunds.pin import Pin

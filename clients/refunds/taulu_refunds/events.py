@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from taulu_client import LogTable, Record
+from taulu_refunds.budget_key import BudgetKey
 from taulu_refunds.nonces import Clock, token
 from taulu_refunds.outcomes import succeeded
 
@@ -39,6 +40,11 @@ class Event:
     arm: str = ""
     attempt: int = 0
     policy_revision: int = 0
+
+    @property
+    def budget(self) -> BudgetKey:
+        """The budget that it is about."""
+        return BudgetKey(self.scope, self.region, self.day, self.shard)
 
     @property
     def nonce_parts(self) -> tuple[str | int, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from taulu_refunds.budgets import BudgetKey, plan_budgets
+from taulu_refunds.budget_key import BudgetKey
+from taulu_refunds.budgets import plan_budgets
 from taulu_refunds.claims import Claim, generate
 from taulu_refunds.purchases import Purchase, Summary, parse_purchases, parse_summary
 from taulu_refunds.source import SourceText

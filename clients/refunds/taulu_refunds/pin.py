@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from taulu_client import IfAbsent, IfVersion, Item, Put, Table, Unit, Update, Value, errors
-from taulu_refunds.budgets import BudgetKey
+from taulu_refunds.budget_key import BudgetKey
 from taulu_refunds.outcomes import succeeded
 from taulu_refunds.policy import Arm
 

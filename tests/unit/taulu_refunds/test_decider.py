@@ -19,7 +19,8 @@ from taulu.conformance import ShiftedClock
 from taulu.gateway import StorageTarget
 from taulu.schema import load_tables
 from taulu_client import Client
-from taulu_refunds.budgets import BudgetKey, fund_budgets, plan_budgets, shard_of
+from taulu_refunds.budget_key import BudgetKey
+from taulu_refunds.budgets import fund_budgets, plan_budgets, shard_of
 from taulu_refunds.checks import Check
 from taulu_refunds.claims import COPIES, Claim, Delivery, deliveries
 from taulu_refunds.decider import HOLD_MS, Decider
