@@ -22,6 +22,9 @@ from taulu_refunds.failure import JobError
 BATCH_DELIVERIES = 25
 _IN_FLIGHT = 2
 _STOP_S_MAX = 20.0
+_TROUBLED_SHARE = 0.6
+_LOOK_S = 0.05
+_LOOKS_MAX = 600
 _FAILURES_MAX = 3
 """How often deciders may end by themselves before the job gives up."""
 
@@ -174,9 +177,13 @@ class Foreman:
         return json.dumps({"batch": number, "deliveries": fields}).encode() + b"\n"
 
     async def _trouble(self, rng: np.random.Generator) -> None:
-        """Kill deciders, and the gateway once, at even distances of the work done."""
-        total = sum(len(batch) for batch in self._batches)
-        moments = [total * (n + 1) // (self.kills + 2) for n in range(self.kills + 1)]
+        """Kill deciders, and the gateway once, at even distances of the work done.
+
+        The last part of the work is left in peace, so that a kill which had to wait for a
+        decider to be at work still finds one.
+        """
+        total = sum(len(batch) for batch in self._batches) * _TROUBLED_SHARE
+        moments = [int(total * (n + 1) / (self.kills + 1)) for n in range(self.kills + 1)]
         gateway_at = len(moments) // 2
         for at, moment in enumerate(moments):
             await self._reached(moment)
@@ -185,26 +192,32 @@ class Foreman:
                 await self.kill_gateway()
                 self.tally.killed_gateways += 1
             else:
-                self._kill_one(rng)
+                await self._kill_one(rng)
 
     async def _reached(self, moment: int) -> None:
         async with self._advanced:
             await self._advanced.wait_for(lambda: self._done >= moment)
 
-    def _kill_one(self, rng: np.random.Generator) -> None:
-        """Kill a decider that is at work."""
-        busy = [
-            worker
-            for worker in self._workers
-            if worker.in_flight and worker.process and worker.process.returncode is None
-        ]
-        if not busy:
-            return
+    async def _kill_one(self, rng: np.random.Generator) -> None:
+        """Kill a decider that is at work; one that is just being replaced is waited for."""
+        for _ in range(_LOOKS_MAX):
+            busy = [worker for worker in self._workers if _is_busy(worker)]
+            if busy:
+                break
+            await asyncio.sleep(_LOOK_S)
+        else:
+            raise JobError(f"no decider was at work for {_LOOKS_MAX * _LOOK_S:.0f} s")
         worker = busy[int(rng.integers(len(busy)))]
-        worker.doomed = True
-        assert worker.process is not None  # noqa: S101 - it is among the busy
-        worker.process.kill()
-        self.tally.killed_deciders += 1
+        if worker.process is not None:
+            worker.doomed = True
+            worker.process.kill()
+            self.tally.killed_deciders += 1
+
+
+def _is_busy(worker: _Worker) -> bool:
+    process = worker.process
+    is_alive = process is not None and process.returncode is None
+    return is_alive and not worker.doomed and bool(worker.in_flight)
 
 
 async def _end(worker: _Worker) -> None:
