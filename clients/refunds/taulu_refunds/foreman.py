@@ -22,9 +22,8 @@ from taulu_refunds.failure import JobError
 BATCH_DELIVERIES = 25
 _IN_FLIGHT = 2
 _STOP_S_MAX = 20.0
-_TROUBLED_SHARE = 0.6
-_LOOK_S = 0.05
-_LOOKS_MAX = 600
+_KILL_DELAY_S_MAX = 0.05
+"""How long after a batch was handed over its decider is killed, at most."""
 _FAILURES_MAX = 3
 """How often deciders may end by themselves before the job gives up."""
 
@@ -61,7 +60,7 @@ class Foreman:
         decider_count: How many deciders work at once.
         kills: How many of them are killed, one after another.
         seed: Decides who is killed.
-        kill_gateway: Kills the gateway and starts it again, called when half is done.
+        kill_gateway: Kills the gateway and starts it again; called once.
         progress: Told how many deliveries are done.
     """
 
@@ -75,7 +74,10 @@ class Foreman:
     _batches: list[list[Delivery]] = field(default_factory=list[list[Delivery]])
     _workers: list[_Worker] = field(default_factory=list[_Worker])
     _done: int = 0
-    _advanced: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _deadly: dict[int, float] = field(default_factory=dict[int, float])
+    """How long after it was handed over a batch's decider is killed, in seconds, by batch."""
+    _gateway_batch: int = -1
+    """The batch at which the gateway is killed."""
 
     async def run(self, deliveries: Sequence[Delivery]) -> Tally:
         """Hand out every delivery until all are decided; every process is ended at the end.
@@ -84,12 +86,11 @@ class Foreman:
             JobError: Deciders kept ending by themselves.
         """
         self._deal(deliveries)
-        rng = np.random.default_rng([self.seed, len(self._batches)])
+        self._plan_trouble()
         try:
             async with asyncio.TaskGroup() as group:
                 for worker in self._workers:
                     group.create_task(self._keep_working(worker))
-                group.create_task(self._trouble(rng))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
         finally:
@@ -116,6 +117,19 @@ class Foreman:
                 close(at)
         for at in range(self.decider_count):
             close(at)
+
+    def _plan_trouble(self) -> None:
+        """Draw the batches at which a decider, and once the gateway, is killed."""
+        rng = np.random.default_rng([self.seed, len(self._batches)])
+        if self.kills >= len(self._batches):
+            raise JobError(
+                f"{self.kills} kills need more than {len(self._batches)} batches; ask for fewer "
+                "kills or more claims"
+            )
+        drawn = rng.choice(len(self._batches), self.kills + 1, replace=False)
+        self._gateway_batch = int(drawn[0])
+        delays = rng.uniform(0, _KILL_DELAY_S_MAX, self.kills)
+        self._deadly = {int(n): float(s) for n, s in zip(drawn[1:], delays, strict=True)}
 
     async def _keep_working(self, worker: _Worker) -> None:
         """Keep one place filled until its batches are done."""
@@ -162,62 +176,34 @@ class Foreman:
                 await process.stdin.drain()
             except ConnectionError:
                 return
+            if await self._make_trouble(worker, process):
+                return
             line = await process.stdout.readline()
             if not line:
                 return
             number = int(json.loads(line)["batch"])
             worker.in_flight.discard(number)
-            async with self._advanced:
-                self._done += len(self._batches[number])
-                self._advanced.notify_all()
+            self._done += len(self._batches[number])
             self.progress(self._done)
+
+    async def _make_trouble(self, worker: _Worker, process: asyncio.subprocess.Process) -> bool:
+        """Kill what is due while a batch is under way; return whether it was the decider."""
+        if self._gateway_batch in worker.in_flight:
+            self._gateway_batch = -1
+            await self.kill_gateway()
+            self.tally.killed_gateways += 1
+        due = [number for number in worker.in_flight if number in self._deadly]
+        if not due:
+            return False
+        await asyncio.sleep(self._deadly.pop(due[0]))
+        worker.doomed = True
+        process.kill()
+        self.tally.killed_deciders += 1
+        return True
 
     def _line(self, number: int) -> bytes:
         fields = [delivery_to_json(delivery) for delivery in self._batches[number]]
         return json.dumps({"batch": number, "deliveries": fields}).encode() + b"\n"
-
-    async def _trouble(self, rng: np.random.Generator) -> None:
-        """Kill deciders, and the gateway once, at even distances of the work done.
-
-        The last part of the work is left in peace, so that a kill which had to wait for a
-        decider to be at work still finds one.
-        """
-        total = sum(len(batch) for batch in self._batches) * _TROUBLED_SHARE
-        moments = [int(total * (n + 1) / (self.kills + 1)) for n in range(self.kills + 1)]
-        gateway_at = len(moments) // 2
-        for at, moment in enumerate(moments):
-            await self._reached(moment)
-            await asyncio.sleep(float(rng.uniform(0, 0.05)))
-            if at == gateway_at:
-                await self.kill_gateway()
-                self.tally.killed_gateways += 1
-            else:
-                await self._kill_one(rng)
-
-    async def _reached(self, moment: int) -> None:
-        async with self._advanced:
-            await self._advanced.wait_for(lambda: self._done >= moment)
-
-    async def _kill_one(self, rng: np.random.Generator) -> None:
-        """Kill a decider that is at work; one that is just being replaced is waited for."""
-        for _ in range(_LOOKS_MAX):
-            busy = [worker for worker in self._workers if _is_busy(worker)]
-            if busy:
-                break
-            await asyncio.sleep(_LOOK_S)
-        else:
-            raise JobError(f"no decider was at work for {_LOOKS_MAX * _LOOK_S:.0f} s")
-        worker = busy[int(rng.integers(len(busy)))]
-        if worker.process is not None:
-            worker.doomed = True
-            worker.process.kill()
-            self.tally.killed_deciders += 1
-
-
-def _is_busy(worker: _Worker) -> bool:
-    process = worker.process
-    is_alive = process is not None and process.returncode is None
-    return is_alive and not worker.doomed and bool(worker.in_flight)
 
 
 async def _end(worker: _Worker) -> None:
