@@ -12,10 +12,10 @@ from typing import Any, NoReturn, cast
 import grpc
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from taulu.model.clock import Clock
 from taulu.model.errors import ConfigError, Internal, TauluError
+from taulu.server import reflection
 from taulu.server.method import Call, Method
 from taulu.server.status import status_of
 from taulu.spi.context import Context
@@ -62,7 +62,7 @@ class GrpcioTransport:
         self._services = sorted({_service_of(method) for method in methods})
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
+        reflection.enable_reflection(names, self._server)
 
     async def start(self) -> None:
         """Bind the port and begin to serve.

@@ -325,6 +325,16 @@ def test_health_and_reflection_are_on(gateway: GatewayProcess) -> None:
         )
         asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
         (reply,) = list(info(asked, timeout=5))
+        for symbol, is_known in (
+            ("taulu.v1.DataService", True),
+            ("taulu.v1.DataService.Get", True),
+            ("taulu.v1.Value", True),
+            ("taulu.v1.DataService.Nothing", False),
+            ("nothing", False),
+        ):
+            question = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
+            (found,) = list(info(iter([question]), timeout=5))
+            assert found.HasField("file_descriptor_response") is is_known, symbol
         names = {service.name for service in reply.list_services_response.service}
         assert {
             "taulu.v1.DataService",
