@@ -15,7 +15,7 @@ demo: $(VENV)/.demo ## Run the refund system on real purchases and check every f
 	$(BIN)/taulu-refunds demo
 
 test: $(VENV)/.dev ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev ## Check style, types, room boundaries and protos
 	$(BIN)/ruff check .
@@ -52,5 +52,5 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml deploy/setup/constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml deploy/setup/constraints.txt
-	$(PIP) --editable '.[refunds,conformance]' --group dev
+	$(PIP) --editable '.[cassandra,kafka,postgres,redis,refunds,conformance]' --group dev
 	@touch $@

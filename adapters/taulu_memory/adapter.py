@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from taulu.codec import KeyCodec, RowCodec
 from taulu.model import (
@@ -75,7 +75,7 @@ class MemoryAdapter(Adapter):
     """Keeps every kind of table in dictionaries; all is gone when it is closed."""
 
     name = "memory"
-    capabilities: ClassVar[Capabilities] = Capabilities(
+    capabilities = Capabilities(
         kinds=frozenset(Kind),
         features=frozenset(Feature),
         read_levels=frozenset(Level),

@@ -16,7 +16,7 @@ from taulu.cli.output import Output
 from taulu.model.errors import TauluError
 from taulu.schema import Settings, check_tables, load_settings, load_tables
 from taulu.server.serve import run_server
-from taulu.spi import Environment, Finding, check_table, load_adapter
+from taulu.spi import Environment, Finding, load_adapter
 
 SETTINGS_FILE = Path("taulu.yaml")
 
@@ -148,7 +148,8 @@ def _table_findings(settings: Settings) -> Iterator[Finding]:
             yield Finding(ok=False, what=what, mend="name it under `storage` in the settings")
             continue
         try:
-            reasons = check_table(table, load_adapter(target.adapter).capabilities)
+            adapter = load_adapter(target.adapter).create(target.options, Environment())
+            reasons = adapter.refusals(table)
         except TauluError as error:
             reasons = [error.message]
         for reason in reasons:

@@ -18,7 +18,7 @@ class ClockPromises(Promises):
     """Promises about time that goes the wrong way."""
 
     async def test_versions_grow_when_the_clock_steps_back(self, subject: Subject) -> None:
-        subject.need(Kind.KV)
+        subject.need(Kind.KV, Feature.WRITE_ORDER)
         _need_clock(subject.harness)
         key = Key((subject.name(),))
         versions = [(await subject.put(ITEMS, key, {"count": 0})).version]
@@ -40,6 +40,7 @@ class ClockPromises(Promises):
         tables = tables_for(harness.capabilities)
         async with harness.start(tables, clock) as execute:
             before = Subject(harness, execute, clock)
+            before.need(Kind.KV, Feature.WRITE_ORDER)
             key = Key((before.name(),))
             first = await before.put(ITEMS, key, {"count": 1})
         clock.shift_us -= _HOUR_US

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -15,12 +17,14 @@ from taulu.model import (
     FromOffset,
     Increment,
     Key,
+    Kind,
     Put,
     Reserve,
     TauluError,
     WriteUnit,
     Written,
 )
+from taulu.spi import Feature
 
 _WRITERS = 8
 _ROWS_EACH = 3
@@ -29,36 +33,40 @@ _ROWS_EACH = 3
 class DurabilityPromises(Promises):
     """Promises about ends and beginnings."""
 
-    async def test_everything_is_there_after_a_restart(self, harness: Harness) -> None:
-        if not harness.is_durable:
-            pytest.skip("the subject does not claim to be durable")
-        clock = ShiftedClock()
-        tables = tables_for(harness.capabilities)
-        async with harness.start(tables, clock) as execute:
-            before = Subject(harness, execute, clock)
+    async def test_rows_are_there_after_a_restart(self, harness: Harness) -> None:
+        async with _before_and_after(harness, Kind.KV) as (before, restarted):
             key = Key((before.name(),))
-            token, unit_token = before.token(), before.token()
-            unit = WriteUnit((Put(key, {"count": 1}),), unit_token)
+            unit = WriteUnit((Put(key, {"count": 1}),), before.token())
             written = await before.write_units(ITEMS, unit)
+            async with restarted() as after:
+                row = await after.row(ITEMS, key)
+                assert row is not None
+                assert dict(row.columns) == {"count": 1}
+                assert await after.write_units(ITEMS, unit) == written
+
+    async def test_counters_are_there_after_a_restart(self, harness: Harness) -> None:
+        async with _before_and_after(harness, Kind.COUNTER, Feature.HOLDS) as (before, restarted):
+            key, token = Key((before.name(),)), before.token()
             await before.change(BOUNDED, Increment(key, 30, token))
             await before.change(BOUNDED, Reserve(key, 10, "a", 60_000_000, before.token()))
-            appended = await before.append(EVENTS, before.name(), {"count": 1})
-        async with harness.start(tables, clock) as execute:
-            after = Subject(harness, execute, clock, run_id=before.run_id)
-            row = await after.row(ITEMS, key)
-            assert row is not None
-            assert dict(row.columns) == {"count": 1}
-            assert await after.write_units(ITEMS, unit) == written
-            again = await after.change(BOUNDED, Increment(key, 30, token))
-            assert again.counter.value == 30
-            counter = await after.counter(BOUNDED, key)
-            assert (counter.value, counter.held_increase) == (30, 10)
-            done = await after.change(BOUNDED, Commit(key, "a", after.token()))
-            assert done.counter.value == 40
-            page = await after.read_log(EVENTS, appended.partition, FromOffset(appended.offset))
-            assert page.records[0].columns["count"] == 1
-            following = await after.append(EVENTS, after.name(), {"count": 2})
-            assert following.offset == appended.offset + 1
+            async with restarted() as after:
+                again = await after.change(BOUNDED, Increment(key, 30, token))
+                assert again.counter.value == 30
+                counter = await after.counter(BOUNDED, key)
+                assert (counter.value, counter.held_increase) == (30, 10)
+                done = await after.change(BOUNDED, Commit(key, "a", after.token()))
+                assert done.counter.value == 40
+
+    async def test_records_are_there_after_a_restart(self, harness: Harness) -> None:
+        async with _before_and_after(harness, Kind.LOG) as (before, restarted):
+            source, token = before.name(), before.token()
+            first = await before.append(EVENTS, source, {"count": 1}, token)
+            async with restarted() as after:
+                page = await after.read_log(EVENTS, first.partition, FromOffset(first.offset))
+                assert page.records[0].columns["count"] == 1
+                assert await after.append(EVENTS, source, {"count": 1}, token) == first
+                following = await after.append(EVENTS, source, {"count": 2})
+                assert following.offset == first.offset + 1
 
     async def test_a_kill_loses_no_acknowledged_write_and_leaves_no_half_of_one(
         self, harness: Harness
@@ -74,6 +82,7 @@ class DurabilityPromises(Promises):
         for _ in range(3):
             async with harness.start(tables, clock) as execute:
                 subject = Subject(harness, execute, clock, **_same_run(run_id))
+                subject.need(Kind.WIDE)
                 run_id = subject.run_id
                 await _check_survivors(subject, units, acknowledged)
                 async with asyncio.TaskGroup() as group:
@@ -85,6 +94,32 @@ class DurabilityPromises(Promises):
             subject = Subject(harness, execute, clock, run_id=run_id)
             await _check_survivors(subject, units, acknowledged)
         assert acknowledged
+
+
+Restarted = Callable[[], AbstractAsyncContextManager[Subject]]
+
+
+@asynccontextmanager
+async def _before_and_after(
+    harness: Harness, kind: Kind, *features: Feature
+) -> AsyncGenerator[tuple[Subject, Restarted]]:
+    """Open the subject; the second of the pair closes it and opens it again."""
+    if not harness.is_durable:
+        pytest.skip("the subject does not claim to be durable")
+    clock = ShiftedClock()
+    tables = tables_for(harness.capabilities)
+    async with AsyncExitStack() as running:
+        execute = await running.enter_async_context(harness.start(tables, clock))
+        before = Subject(harness, execute, clock)
+        before.need(kind, *features)
+
+        @asynccontextmanager
+        async def restarted() -> AsyncGenerator[Subject]:
+            await running.aclose()
+            async with harness.start(tables, clock) as execute:
+                yield Subject(harness, execute, clock, run_id=before.run_id)
+
+        yield before, restarted
 
 
 def _same_run(run_id: str) -> dict[str, str]:

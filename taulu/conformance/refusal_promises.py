@@ -131,7 +131,7 @@ def _key(subject: Subject, table: Table) -> Key:
 def _features_of_requests(kinds: frozenset[Kind]) -> set[Feature]:
     """Return the features that a request can ask for, as distinct from a table."""
     asked = {feature for kind in kinds for feature in FEATURES_BY_KIND[kind]}
-    return asked - {Feature.RETENTION}
+    return asked - {Feature.RETENTION, Feature.WRITE_ORDER}
 
 
 def _read_at(table: Table, level: Level) -> Operation[object]:

@@ -42,6 +42,6 @@ def assemble(table: Table, adapter: Adapter, shared: Shared) -> Handler:
     checks = (Idempotency(clock, shared.token_window_us), Values(table), RowBytes(table))
     handler = Screen(handler, table, checks, clock)
     handler = BatchLimits(handler, table)
-    handler = Support(handler, table, adapter.capabilities)
+    handler = Support(handler, table, adapter.capabilities_of(table))
     handler = Admission(handler, shared.gate)
     return Deadline(handler, clock)

@@ -13,7 +13,6 @@ from taulu.model.table import Table
 from taulu.policy.admission import Gate
 from taulu.spi.adapter import Adapter, Environment
 from taulu.spi.registry import load_adapter
-from taulu.spi.requirements import check_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def _check_tables(tables: Sequence[Table], adapters: Mapping[str, Adapter]) -> N
     refusals: list[str] = []
     for table in tables:
         adapter = adapters[table.storage]
-        reasons = check_table(table, adapter.capabilities)
+        reasons = adapter.refusals(table)
         if reasons:
             refusals.append(
                 f"table {table.full_name} cannot live on adapter {adapter.name}: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -84,6 +85,8 @@ class Table:
     """Columns outside the key, by name."""
     storage: str = "embedded"
     """The target in the gateway's settings that holds the table."""
+    options: Mapping[str, object] = field(default_factory=dict[str, object])
+    """How the adapter is to keep the table, in the backend's own words; it checks them itself."""
     read_level: Level = Level.QUORUM
     write_level: Level = Level.QUORUM
     staleness_us_max: int | None = None

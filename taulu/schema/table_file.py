@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -109,6 +109,10 @@ class StoragePart(_Part):
     """Where the table lives."""
 
     adapter: str = Field(description="A storage target of the gateway's settings, by name.")
+    options: dict[str, Any] = Field(
+        default={},
+        description="How the adapter keeps the table, in the backend's own words; see its page.",
+    )
 
 
 class ConsistencyPart(_Part):

@@ -198,6 +198,7 @@ def _made(read: TableFile) -> Table:
         clustering_key=clustering,
         columns=tuple(sorted((c for n, c in columns.items() if n not in key), key=_name)),
         storage=spec.storage.adapter,
+        options=spec.storage.options,
         read_level=LEVELS[spec.consistency.read],
         write_level=LEVELS[spec.consistency.write],
         staleness_us_max=spec.consistency.max_staleness,

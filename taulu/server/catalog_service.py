@@ -73,7 +73,7 @@ class CatalogService:
             doc=table.doc,
             columns=_columns(table),
             adapter=binding.adapter.name,
-            capabilities=binding.adapter.capabilities.names(table.kind),
+            capabilities=binding.adapter.capabilities_of(table).names(table.kind),
             read_consistency=level_message(table.read_level),
             write_consistency=level_message(table.write_level),
             ttl=None if table.ttl_us is None else duration_message(table.ttl_us),

@@ -32,7 +32,7 @@ from taulu.model.result import (
 from taulu.model.table import Table
 from taulu.spi.capabilities import Capabilities
 from taulu.spi.context import Context
-from taulu.spi.requirements import check_operation
+from taulu.spi.requirements import check_operation, check_table
 
 ResultT = TypeVar("ResultT")
 
@@ -79,11 +79,13 @@ class Adapter(ABC):
 
     name: ClassVar[str]
     """As in the entry-point group `taulu.adapters`."""
-    capabilities: ClassVar[Capabilities]
+    capabilities: Capabilities
+    """The most that any table here can do; a class attribute, which an instance may narrow."""
 
     def __init__(self) -> None:
         self.tables: dict[str, Table] = {}
         """Prepared tables by full name."""
+        self._capabilities_by_table: dict[str, Capabilities] = {}
 
     @classmethod
     @abstractmethod
@@ -108,7 +110,30 @@ class Adapter(ABC):
 
     @abstractmethod
     async def examine(self) -> list[Finding]:
-        """Look the backend over, for `taulu doctor`. Reports trouble instead of raising."""
+        """Look the backend over, for `taulu doctor`. Reports trouble instead of raising.
+
+        Called on an adapter that was not opened: it connects by itself, gives up within a few
+        seconds, and lets go of what it opened.
+        """
+
+    def capabilities_of(self, table: Table) -> Capabilities:
+        """Return what one table can do: all that the adapter can, or less.
+
+        An adapter overrides it where the way in which a table is kept decides, for instance
+        its write level. It does no I/O and gives the same answer for the same table.
+        """
+        return self.capabilities
+
+    def refusals(self, table: Table) -> list[str]:
+        """Return why the adapter cannot serve a table, one sentence each; empty when it can."""
+        return [*check_table(table, self.capabilities_of(table)), *self._wrong_options(table)]
+
+    def _wrong_options(self, table: Table) -> list[str]:
+        """Return what is wrong with the table's `storage.options`, one sentence each.
+
+        An adapter whose tables have options overrides it; here every option is unknown.
+        """
+        return [f"it has no option {option!r} for tables" for option in table.options]
 
     async def prepare(self, table: Table) -> None:
         """Create the table's storage, or check that what is there fits. Idempotent.
@@ -117,6 +142,7 @@ class Adapter(ABC):
             SchemaConflict: What is stored was written under a description that does not fit.
         """
         await self._prepare(table)
+        self._capabilities_by_table[table.full_name] = self.capabilities_of(table)
         self.tables[table.full_name] = table
 
     async def execute(self, operation: Operation[ResultT], context: Context) -> ResultT:
@@ -130,7 +156,7 @@ class Adapter(ABC):
         table = self.tables.get(operation.table)
         if table is None:
             raise UnknownTable(f"table {operation.table} is not served by adapter {self.name}")
-        check_operation(operation, table, self.capabilities)
+        check_operation(operation, table, self._capabilities_by_table[operation.table])
         return cast(ResultT, await self._dispatch(operation, table, context))
 
     async def _dispatch(

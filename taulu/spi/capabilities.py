@@ -28,6 +28,13 @@ class Feature(Enum):
     """Log reads that begin at a time."""
     RETENTION = "retention"
     """Log records that are purged after the table's time to live."""
+    WRITE_ORDER = "write_order"
+    """Every acknowledged write of a row stands above those acknowledged before it, whatever
+    the clocks say, and a token that names another effect is found out. Without it the time in
+    a write's token is its place in the order: a client whose clock is behind loses against
+    one that is ahead, and only a token that is sent again unchanged has the effect of one.
+
+    No request asks for it: a table does, by writing at LINEARIZABLE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ _ROW_FEATURES = frozenset(
         Feature.SCAN,
         Feature.ROW_TTL,
         Feature.TRANSACTIONS,
+        Feature.WRITE_ORDER,
     }
 )
 

@@ -14,7 +14,7 @@ from taulu.conformance.durability_promises import DurabilityPromises
 from taulu.conformance.tables import STORAGE
 from taulu.model import Kind, Table
 from taulu_embedded import EmbeddedAdapter
-from tests.conformance.test_gateway import remote
+from tests.conformance.adapters import remote
 from tests.testbed.gateway_process import GatewayProcess
 
 

@@ -290,8 +290,8 @@ async def test_no_feature_is_left_out_of_the_refusals() -> None:
             for feature, operation in _operations_that_need(subject, table).items():
                 assert features_of(operation) == {feature}
                 asked.add(feature)
-    # Retention is asked for by a table, not by a request; `check_table` refuses it.
-    assert asked == set(Feature) - {Feature.RETENTION}
+    # Retention and the order of writes are asked for by a table, not by a request.
+    assert asked == set(Feature) - {Feature.RETENTION, Feature.WRITE_ORDER}
 
 
 def test_a_table_that_needs_what_is_not_declared_is_refused_at_load() -> None:

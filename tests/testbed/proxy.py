@@ -1,0 +1,132 @@
+"""A TCP proxy on loopback that can be slow, cut or mended while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any
+
+_READ_BYTES = 64 * 1024
+_CALL_S_MAX = 10.0
+
+
+class Proxy:
+    """Passes bytes between whoever connects and one target, from a thread of its own."""
+
+    def __init__(self, target: tuple[str, int], listen: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        self.target = target
+        self.host, self.port = listen
+        self._delay_s = 0.0
+        self._is_cut = False
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._server: asyncio.Server | None = None
+
+    @property
+    def address(self) -> str:
+        """`host:port` to connect to."""
+        return f"{self.host}:{self.port}"
+
+    def __enter__(self) -> Proxy:
+        """Listen."""
+        self._thread.start()
+        self._call(self._open())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close every connection and the port."""
+        self._call(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_CALL_S_MAX)
+        self._loop.close()
+
+    def slow(self, seconds: float) -> None:
+        """Hold back what is sent from now on, each way, for this long."""
+        self._delay_s = seconds
+
+    def cut(self) -> None:
+        """Reset every connection, and each new one at once."""
+        self._is_cut = True
+        self._call(self._drop())
+
+    def mend(self) -> None:
+        """Be as at first."""
+        self._delay_s = 0.0
+        self._is_cut = False
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_CALL_S_MAX)
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, self.host, self.port)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def _close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self._drop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _drop(self) -> None:
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        ours = [writer]
+        self._writers.add(writer)
+        try:
+            if self._is_cut:
+                return
+            far_reader, far_writer = await asyncio.open_connection(*self.target)
+            ours.append(far_writer)
+            self._writers.add(far_writer)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pass(reader, far_writer))
+                group.create_task(self._pass(far_reader, writer))
+        except* (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            for end in ours:
+                self._writers.discard(end)
+                end.transport.abort()
+
+    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        """Pass bytes in order, each read held back by the delay of its moment."""
+        held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=1_024)
+
+        async def receive() -> None:
+            while data := await source.read(_READ_BYTES):
+                await held.put((self._loop.time() + self._delay_s, data))
+            await held.put((0.0, b""))
+
+        async def send() -> None:
+            while True:
+                due, data = await held.get()
+                if not data:
+                    break
+                if (wait_s := due - self._loop.time()) > 0:
+                    await asyncio.sleep(wait_s)
+                sink.write(data)
+                await sink.drain()
+            with contextlib.suppress(OSError):
+                sink.write_eof()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(receive())
+            group.create_task(send())

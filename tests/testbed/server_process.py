@@ -1,0 +1,131 @@
+"""One server process on loopback: started, probed, hurt, mended and ended by its pid."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+STOP_S_MAX = 30.0
+_PROBE_REST_S = 0.1
+_LOG_TAIL_LINES = 40
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(host: str, port: int) -> bool:
+    """Return whether something accepts connections there."""
+    try:
+        with socket.create_connection((host, port), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+@dataclass
+class ServerProcess:
+    """A server of its own process group, with its files and its log in one folder."""
+
+    name: str
+    command: Sequence[str]
+    folder: Path
+    is_ready: Callable[[], bool]
+    start_s_max: float = 60.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    """Run as this user, for servers that refuse to be root's."""
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        """Everything that the server wrote to standard output and error."""
+        return self.folder / f"{self.name}.log"
+
+    def launch(self) -> None:
+        """Start the process, and wait for nothing."""
+        assert self.process is None, f"{self.name} runs already"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+                user=self.user,
+            )
+
+    def wait_ready(self) -> None:
+        """Wait until the server is ready; fail with the end of its log when it is not in time."""
+        give_up = time.monotonic() + self.start_s_max
+        while time.monotonic() < give_up:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                raise AssertionError(f"{self.name} ended by itself:\n{self.log_tail()}")
+            with contextlib.suppress(Exception):
+                if self.is_ready():
+                    return
+            time.sleep(_PROBE_REST_S)
+        raise AssertionError(f"{self.name} is not ready in time:\n{self.log_tail()}")
+
+    def start(self) -> None:
+        """Start the process and wait until it is ready."""
+        self.launch()
+        self.wait_ready()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self) -> None:
+        """End the server with SIGKILL, paused or not."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask the server to end, and end it when it does not."""
+        if self.process is None:
+            return
+        self.resume()
+        try:
+            self._end(signal.SIGTERM)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def pause(self) -> None:
+        """Stop the server in its tracks; its connections stay open and silent."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        self._signal(signal.SIGCONT)
+
+    def log_tail(self) -> str:
+        """Return the last lines of the log."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(lines[-_LOG_TAIL_LINES:])
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.is_running:
+            assert self.process is not None
+            os.killpg(self.process.pid, number)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self.process is None:
+            return
+        self._signal(number)
+        self.process.wait(STOP_S_MAX)
+        self.process = None
