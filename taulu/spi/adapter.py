@@ -116,7 +116,7 @@ class Adapter(ABC):
         seconds, and lets go of what it opened.
         """
 
-    def capabilities_of(self, table: Table) -> Capabilities:
+    def capabilities_of(self, table: Table) -> Capabilities:  # noqa: ARG002 - for those that look
         """Return what one table can do: all that the adapter can, or less.
 
         An adapter overrides it where the way in which a table is kept decides, for instance

@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 _READ_BYTES = 64 * 1024
 _CALL_S_MAX = 10.0
@@ -32,7 +32,7 @@ class Proxy:
         """`host:port` to connect to."""
         return f"{self.host}:{self.port}"
 
-    def __enter__(self) -> Proxy:
+    def __enter__(self) -> Self:
         """Listen."""
         self._thread.start()
         self._call(self._open())
