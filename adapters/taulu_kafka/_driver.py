@@ -88,10 +88,17 @@ class Consumer:
     """Reads partitions that it is told to, and keeps no offsets in the cluster."""
 
     def __init__(self, config: Config) -> None:
+        self._known: set[str] = set()
         try:
             self._consumer = confluent_kafka.Consumer(dict(config), logger=_log)
         except _RAISED as error:
             raise _error(error) from error
+
+    def learn(self, place: Place, timeout_s: float) -> None:
+        """Ask for the leaders of a topic, once; by itself the driver looks only every second."""
+        if place.topic not in self._known:
+            self._call(self._consumer.list_topics, place.topic, timeout=timeout_s)
+            self._known.add(place.topic)
 
     def assign(self, place: Place, offset: int) -> None:
         """Read one partition from an offset on, and nothing else."""

@@ -15,7 +15,7 @@ from taulu_kafka._driver import Config
 ADAPTER_NAME = "kafka"
 
 _MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-_FETCH_BYTES = 1024 * 1024
+_FETCH_BYTES = 256 * 1024
 
 
 class KafkaSettings(BaseModel):
@@ -128,7 +128,12 @@ class KafkaSettings(BaseModel):
 
     def reader_config(self) -> Config:
         """Return what the consumers of pages are told besides: fetch no more than is asked for."""
-        return {**self.consumer_config(), "fetch.wait.max.ms": 10, "queued.min.messages": 1}
+        return {
+            **self.consumer_config(),
+            "fetch.wait.max.ms": 10,
+            "fetch.queue.backoff.ms": 1,
+            "queued.min.messages": 1,
+        }
 
 
 def _path(path: Path | None) -> str | None:

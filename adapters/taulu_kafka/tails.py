@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -18,6 +19,7 @@ _log = logging.getLogger(__name__)
 _TAKE_MAX = 1_000
 _BUSY_S = 0.02
 _IDLE_S = 0.5
+_LEARN_S = 1.0
 _BATCHES_MAX = 8
 """How many batches may wait for the event loop before the thread waits for it."""
 _LOST = frozenset({"_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"})
@@ -102,6 +104,8 @@ class Tails:
             if before is not None:
                 self._consumer.drop(place)
             self._reading[place] = change.tail
+            with contextlib.suppress(DriverError):
+                self._consumer.learn(place, _LEARN_S)
             self._consumer.add(place, change.tail.position)
         elif before is change.tail:
             del self._reading[place]

@@ -57,6 +57,7 @@ class Walk:
         Raises:
             OffsetOutOfRange: The position is before the first offset or past the end.
         """
+        self.consumer.learn(self.place, self.budget.left_s())
         for _ in range(_RESTARTS_MAX):
             base = max(self.low, self.position - self.look_back)
             self.consumer.assign(self.place, base)
