@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import confluent_kafka
-from confluent_kafka import admin
+from confluent_kafka.admin import (
+    RESOURCE_TOPIC,  # pyright: ignore[reportPrivateImportUsage] - its documentation uses it so
+    AdminClient,
+    ConfigResource,  # pyright: ignore[reportPrivateImportUsage] - its documentation uses it so
+    NewTopic,  # pyright: ignore[reportPrivateImportUsage] - its documentation uses it so
+)
 
 Config: TypeAlias = Mapping[str, str | int | bool]
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
@@ -119,13 +124,13 @@ class Consumer:
         self._call(self._consumer.incremental_unassign, [partition])
 
     def take(self, count_max: int, timeout_s: float) -> list[Event]:
-        """Wait for something to happen, and return it with all else that is at hand."""
+        """Wait for something to happen; return it with what else is at hand, 2 or more at most."""
         # `consume` waits until it has as many as it was asked for, so it must not wait.
         first = cast("confluent_kafka.Message | None", self._call(self._consumer.poll, timeout_s))
         if first is None:
             return []
-        more = self._call(self._consumer.consume, count_max - 1, 0) if count_max > 1 else []
-        return [_event(message) for message in [first, *cast("list[Any]", more)]]
+        more = cast("list[Any]", self._call(self._consumer.consume, count_max - 1, 0))
+        return [_event(message) for message in (first, *more)]
 
     def cached_end(self, place: Place) -> int:
         """Return the end of an assigned partition as the last fetch saw it; -1 before one."""
@@ -246,7 +251,8 @@ class Admin:
 
     def __init__(self, config: Config) -> None:
         try:
-            self._admin = admin.AdminClient(dict(config), logger=_log)
+            # Its stubs leave open what its futures hold.
+            self._admin: Any = AdminClient(dict(config), logger=_log)
         except _RAISED as error:
             raise _error(error) from error
 
@@ -269,7 +275,7 @@ class Admin:
 
     def configs(self, topic: str, timeout_s: float) -> dict[str, str]:
         """Return the settings of a topic, defaults included."""
-        resource = admin.ConfigResource(admin.RESOURCE_TOPIC, topic)
+        resource = ConfigResource(RESOURCE_TOPIC, topic)
         asked = self._start(self._admin.describe_configs, [resource], timeout_s)
         entries = cast("dict[str, Any]", self._result(asked[resource], timeout_s))
         return {name: str(entry.value) for name, entry in entries.items()}
@@ -284,7 +290,7 @@ class Admin:
         timeout_s: float,
     ) -> None:
         """Make a topic; -1 leaves the replication to the cluster."""
-        wanted = admin.NewTopic(topic, partitions, replication, config=dict(configs))
+        wanted = NewTopic(topic, partitions, replication, config=dict(configs))
         asked = self._start(self._admin.create_topics, [wanted], timeout_s)
         self._result(asked[topic], timeout_s)
 

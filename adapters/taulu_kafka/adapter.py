@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from taulu.model import (
     AppendRecords,
     AppendResults,
+    ConfigError,
     Facts,
     FromLatest,
     FromOffset,
@@ -121,6 +122,13 @@ class KafkaAdapter(Adapter):
     async def _prepare(self, table: Table) -> None:
         window_s = self._environment.token_window_s
         plan = plan_topic(table, self._settings.topic_prefix, window_s)
+        for other, codec in self._codecs.items():
+            if codec.topic == plan.name and other != table.full_name:
+                raise ConfigError(
+                    f"tables {other} and {table.full_name} both name topic {plan.name}; give "
+                    "each a topic of its own",
+                    details={"table": table.full_name, "topic": plan.name},
+                )
         await asyncio.to_thread(prepare_topic, self._running.admin, plan)
         self._codecs[table.full_name] = RecordCodec(table, plan.name)
 

@@ -68,7 +68,10 @@ class Appender:
         """Append records; each has an outcome of its own, in order, by the deadline."""
         drafts = [_draft(codec, record) for record in records]
         places = {draft.place for draft in drafts if isinstance(draft, Draft)}
-        tails = await self._tails(places, deadline)
+        tails: dict[Place, Tail | TauluError] = await self._tails(places, deadline)
+        if self.clock.monotonic() >= deadline:
+            # Nothing was sent, and nothing should be that no one waits for.
+            tails = dict.fromkeys(tails, _too_late(codec))
         states = [self._begin(codec, draft, tails) for draft in drafts]
         outcomes = await self._settled(drafts, states, deadline)
         return tuple(
@@ -242,6 +245,14 @@ def _gone(draft: Draft) -> TauluError:
         f"the first record of token {draft.token!r} was deleted from topic {draft.place.topic} "
         "before its token window was over; see `retention_bytes`",
         details={"topic": draft.place.topic, "nonce": draft.token},
+    )
+
+
+def _too_late(codec: RecordCodec) -> TauluError:
+    return Unavailable(
+        f"the partitions of topic {codec.topic} could not be got ready before the deadline, and "
+        "nothing was appended; send again",
+        details={"topic": codec.topic},
     )
 
 

@@ -32,8 +32,7 @@ _REFUSED: dict[str, _Rule] = {
     "RECORD_LIST_TOO_LARGE": (LimitExceeded, "takes no batch of this size (segment.bytes)"),
     "INVALID_TIMESTAMP": (
         Unavailable,
-        "refuses the record's time (message.timestamp.after.max.ms): set the clocks of gateways "
-        "and brokers right",
+        "refuses the record's time: set the clocks right (message.timestamp.after.max.ms)",
     ),
     "TOPIC_AUTHORIZATION_FAILED": (ConfigError, "may not be used with these credentials"),
     "GROUP_AUTHORIZATION_FAILED": (ConfigError, "may not be read with these credentials"),

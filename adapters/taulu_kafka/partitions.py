@@ -73,9 +73,11 @@ class Partitions:
             # Held until it is done; `close` ends it.
             task = asyncio.get_running_loop().create_task(self._open(place))
             opening = self._opening[place] = _Opening(task)
-            task.add_done_callback(lambda _: self._opening.pop(place, None))
+            task.add_done_callback(lambda done: self._opened(place, done))
         left_s = deadline - self.clock.monotonic()
         await asyncio.wait([opening.task], timeout=max(0.0, left_s))
+        if opening.task.cancelled():
+            raise Unavailable("the adapter is closed")
         if opening.task.done():
             return opening.task.result()
         raise Unavailable(
@@ -86,9 +88,16 @@ class Partitions:
 
     async def grown(self, place: Place, offset: int, deadline: float) -> None:
         """Wait until a partition may have a record at an offset or after it, or time is up."""
+        opening = self._opening.get(place)
+        if opening is not None:
+            # It reads the same partition, and a consumer can stand at one place only.
+            left_s = deadline - self.clock.monotonic()
+            await asyncio.wait([opening.task], timeout=max(0.0, left_s))
         tail = self._ready.get(place)
         if tail is not None and tail.end is None:
             await self._moved(tail, offset, deadline)
+            return
+        if place in self._opening:
             return
         watch = self._watched.get(place)
         if watch is None or watch.tail.end is not None:
@@ -123,6 +132,12 @@ class Partitions:
             watch.tail.close(error, unsettled)
         self._ready.clear()
         self._watched.clear()
+
+    def _opened(self, place: Place, task: asyncio.Task[Tail]) -> None:
+        del self._opening[place]
+        if not task.cancelled():
+            # Asked for, so that an error which no one waits for any more is not reported as lost.
+            task.exception()
 
     def drop_full(self, tail: Tail) -> None:
         """Let a tail that is full be read anew after a while, when tokens may have aged."""

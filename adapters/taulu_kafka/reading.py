@@ -94,7 +94,8 @@ class PageRead:
 
     def _page(self, walk: Walk, since_us: int) -> Stretch:
         records: list[LogRecord] = []
-        next_offset, bytes_taken = walk.position, 0
+        began = next_offset = walk.position
+        bytes_taken = 0
         with closing(walk.steps()) as steps:
             try:
                 for step in steps:
@@ -111,7 +112,8 @@ class PageRead:
                     if len(records) >= self.records_max:
                         break
             except DeadlineExceeded:
-                if not records:
+                # What was passed is told, so that the next read does not begin here again.
+                if next_offset == began:
                     raise
             return Stretch(tuple(records), next_offset, walk.end)
 

@@ -24,6 +24,7 @@ Settled: TypeAlias = Callable[[DriverError | None, int], None]
 class _Report:
     """What became of one record."""
 
+    producer: Producer
     settled: Settled
     error: DriverError | None
     offset: int
@@ -50,15 +51,16 @@ class Sender:
         Raises:
             DriverError: It was not taken, and nothing will be sent.
         """
+        producer = self._producer
 
         def report(error: DriverError | None, offset: int) -> None:
-            self._reports.append(_Report(settled, error, offset))
+            self._reports.append(_Report(producer, settled, error, offset))
 
         try:
-            self._producer.produce(message, report)
+            producer.produce(message, report)
         except DriverError as error:
             if error.is_fatal or error.name == "_FATAL":
-                self._renew(error)
+                self._renew(producer, error)
             raise
 
     def stop(self, timeout_s: float) -> None:
@@ -68,22 +70,28 @@ class Sender:
             self._producer.flush(1.0)
         self._stopping.set()
         self._thread.join()
+        self._pass_on()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._producer.poll(_POLL_S)
-            reports, self._reports = self._reports, []
-            if reports:
-                self._loop.call_soon_threadsafe(self._deliver, reports)
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        reports, self._reports = self._reports, []
+        if reports:
+            self._loop.call_soon_threadsafe(self._deliver, reports)
 
     def _deliver(self, reports: list[_Report]) -> None:
         for report in reports:
             report.settled(report.error, report.offset)
             if report.error is not None and report.error.is_fatal:
-                self._renew(report.error)
+                self._renew(report.producer, report.error)
 
-    def _renew(self, error: DriverError) -> None:
+    def _renew(self, failed: Producer, error: DriverError) -> None:
         """Put another producer in the place of one that will never send again."""
+        if failed is not self._producer:
+            return
         _log.warning("the producer is replaced: %s", error)
         retired, self._producer = self._producer, Producer(self._config)
 

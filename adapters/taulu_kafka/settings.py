@@ -15,6 +15,7 @@ from taulu_kafka._driver import Config
 ADAPTER_NAME = "kafka"
 
 _MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+_QUEUE_KIB_MAX = 128 * 1024
 _FETCH_BYTES = 256 * 1024
 
 
@@ -104,6 +105,7 @@ class KafkaSettings(BaseModel):
             "delivery.timeout.ms": int(self.delivery_timeout_s * 1_000),
             "request.timeout.ms": int(self.request_timeout_s * 1_000),
             "queue.buffering.max.messages": self.write_queue_max,
+            "queue.buffering.max.kbytes": _QUEUE_KIB_MAX,
             "message.max.bytes": _MESSAGE_BYTES_MAX,
             "retry.backoff.ms": 50,
             "retry.backoff.max.ms": 500,

@@ -156,7 +156,7 @@ class Tail:
         """Forget tokens of records from before a time, some at a time."""
         while self._marks and self._marks[0][1] < before_us:
             limit, _ = self._marks.popleft()
-            old = []
+            old: list[bytes] = []
             for digest, offset in self._offsets.items():
                 if offset >= limit:
                     break

@@ -20,6 +20,7 @@ _TAKE_MAX = 1_000
 _BUSY_S = 0.02
 _IDLE_S = 0.5
 _LEARN_S = 1.0
+_REST_S = 0.2
 _BATCHES_MAX = 8
 """How many batches may wait for the event loop before the thread waits for it."""
 _LOST = frozenset({"_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"})
@@ -84,6 +85,7 @@ class Tails:
                     self._read()
             except DriverError as error:
                 _log.warning("the ends of the logs cannot be read: %s", error)
+                self._stopping.wait(_REST_S)
         self._consumer.close()
 
     def _change(self) -> None:

@@ -20,6 +20,8 @@ _REST_S = 0.05
 _MS = 1_000
 _MESSAGE_BYTES_MIN = 1_048_588
 """Kafka's own default of `max.message.bytes`."""
+_LEAST = ("retention.ms", "retention.bytes", "min.insync.replicas", "min.compaction.lag.ms")
+"""Settings of which a topic may have more than its plan, and not less."""
 RETENTION_MARGIN_MS = 3_600_000
 """How much longer Kafka keeps a record than its table does, so that it is the gateway that
 decides when a record is gone, and no duplicate outlives its first."""
@@ -153,9 +155,11 @@ def differences(
         found, wanted = configs.get(name, ""), plan.configs[name]
         if set(found.split(",")) != set(wanted.split(",")):
             wrong.append(f"its {name} is {found}, not {wanted}")
-    for name in ("retention.ms", "retention.bytes", "min.insync.replicas", "min.compaction.lag.ms"):
-        if name in plan.configs and _number(configs.get(name)) < _number(plan.configs[name]):
-            wrong.append(f"its {name} is {configs.get(name)}, below {plan.configs[name]}")
+    wrong += [
+        f"its {name} is {configs.get(name)}, below {plan.configs[name]}"
+        for name in _LEAST
+        if name in plan.configs and _number(configs.get(name)) < _number(plan.configs[name])
+    ]
     return wrong
 
 

@@ -122,7 +122,7 @@ def _lay_out(folder: Path, count: int, stack: ExitStack) -> list[Broker]:
         _format(java, jars, cluster_id, properties)
         process = ServerProcess(
             name=f"kafka-{number}",
-            command=[java, _HEAP, *_JVM, "-cp", jars, "kafka.Kafka"] + [str(properties)],
+            command=[java, _HEAP, *_JVM, "-cp", jars, "kafka.Kafka", str(properties)],
             folder=home,
             is_ready=lambda: False,
             start_s_max=START_S_MAX,
