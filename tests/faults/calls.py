@@ -55,6 +55,8 @@ class Pace:
     """How much later than its deadline a call may return, on a machine that is busy."""
     rest_s: float = 0.02
     """The pause of a worker between two steps."""
+    setback_s: float = 0.1
+    """The pause of a worker after a write that was refused, or whose fate is unknown."""
 
 
 @dataclass
@@ -130,6 +132,8 @@ class Caller:
             self.book.note(key, f"<- {words}: {_shown(outcome)}")
             self.book.counts[self.part, phase, fate_of(outcome)] += 1
             self._judge(key, words, outcome)
+        if {Fate.REFUSED, Fate.UNKNOWN} & set(map(fate_of, outcomes)):
+            await asyncio.sleep(self.pace.setback_s)
         return outcomes
 
     async def read(self, operation: Operation[ResultT], key: str) -> ResultT | TauluError:

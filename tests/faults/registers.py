@@ -49,7 +49,9 @@ class _Register:
     key: str
     calls: list[_Call] = field(default_factory=list)
     last: dict[int, int] = field(default_factory=dict)
-    """What each worker saw last."""
+    """What each worker saw last; at first it takes the row to be absent."""
+    stale: set[int] = field(default_factory=set)
+    """The workers who lost since, and had better read first."""
 
     def open_calls(self) -> list[_Call]:
         return [call for call in self.calls if call.is_open]
@@ -90,7 +92,8 @@ class Registers:
         register = self.registers[-1]
         if len(register.calls) >= _CALLS_MAX or len(register.open_calls()) >= _UNKNOWN_MAX:
             register = self._add()
-        if worker in register.last and choose.random() < 0.6:
+        chance = 0.2 if worker in register.stale else 0.7
+        if choose.random() < chance:
             call = await self._compare_and_set(register, worker)
             if call.is_open and choose.random() < 0.5:
                 await self._send_again(register, call)
@@ -127,7 +130,7 @@ class Registers:
         return register
 
     async def _compare_and_set(self, register: _Register, worker: int) -> _Call:
-        old, new = register.last[worker], next(self._numbers)
+        old, new = register.last.get(worker, NO_ROW), next(self._numbers)
         key = Key((register.key,))
         condition = IfAbsent(key) if old == NO_ROW else IfColumns(key, {"number": old})
         unit = WriteUnit((Put(key, {"number": new}),), self.caller.token(), (condition,))
@@ -144,7 +147,7 @@ class Registers:
             if fate is Fate.ACKNOWLEDGED:
                 register.last[worker] = new
             else:
-                del register.last[worker]
+                register.stale.add(worker)
         return call
 
     async def _send_again(self, register: _Register, call: _Call) -> None:
@@ -172,6 +175,7 @@ class Registers:
         if isinstance(got, TauluError) or isinstance(got.outcomes[0], Failed):
             return
         register.last[worker] = _number(got.outcomes[0])
+        register.stale.discard(worker)
         self._note_read(register, made, register.last[worker])
 
     def _note_read(self, register: _Register, made: int, seen: int) -> None:
