@@ -22,7 +22,7 @@ _TRAIL_LINES = 16
 
 
 class Phase(Enum):
-    """Where in a run a call was made."""
+    """Where in a run a call was made and answered."""
 
     HEALTHY = "healthy"
     INJECTING = "injecting"
@@ -30,6 +30,8 @@ class Phase(Enum):
     MENDING = "mending"
     RECOVERY = "recovery"
     SETTLING = "settling"
+    ACROSS = "across"
+    """Made in one phase and answered in another."""
 
 
 class Fate(Enum):
@@ -67,7 +69,7 @@ class Book:
     phase: Phase = Phase.HEALTHY
     violations: list[str] = field(default_factory=list)
     counts: Counter[tuple[str, Phase, Fate]] = field(default_factory=Counter)
-    """Writes by part, phase in which they were made, and fate."""
+    """Writes by part, phase in which they were made and answered, and fate."""
     errors: Counter[str] = field(default_factory=Counter)
     """Errors by code."""
     trails: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -83,7 +85,7 @@ class Book:
         self.violations.append(f"{key}: {what}\n{trail}" if trail else f"{key}: {what}")
 
     def acknowledged(self, part: str, phase: Phase) -> int:
-        """Return how many writes of a part that were made in a phase were acknowledged."""
+        """Return how many writes of a part were made and acknowledged in a phase."""
         return self.counts[part, phase, Fate.ACKNOWLEDGED]
 
 
@@ -118,7 +120,7 @@ class Caller:
             keys: The key of each item, for the trail.
             what: Each item in a few words, for the trail.
         """
-        phase = self.book.phase
+        made_in = self.book.phase
         for key, words in zip(keys, what, strict=True):
             self.book.note(key, f"-> {words}")
         got = await self._call(operation, keys[0])
@@ -128,6 +130,7 @@ class Caller:
         if len(outcomes) != len(keys):
             self.book.accuse(keys[0], f"{len(keys)} items were sent, {len(outcomes)} answered")
             outcomes = [WriteOutcomeUnknown("no outcome came for this item")] * len(keys)
+        phase = made_in if self.book.phase is made_in else Phase.ACROSS
         for key, words, outcome in zip(keys, what, outcomes, strict=True):
             self.book.note(key, f"<- {words}: {_shown(outcome)}")
             self.book.counts[self.part, phase, fate_of(outcome)] += 1

@@ -246,7 +246,9 @@ class _Run:
         self.book.phase = phase
         await asyncio.sleep(at_least_s)
         give_up = time.monotonic() + self.expect.failover_s
-        while time.monotonic() < give_up and not self._has(phase, wanted):
+        while not self._has(phase, wanted):
+            if time.monotonic() > give_up:
+                return
             await asyncio.sleep(_POLL_S)
 
     def _has(self, phase: Phase, wanted: Mapping[str, int]) -> bool:
@@ -256,7 +258,7 @@ class _Run:
         self.book.phase = Phase.RECOVERY
         mended = time.monotonic()
         wanted = dict.fromkeys(self.parts, self.expect.acknowledged_min)
-        while self.recovered_s <= self.expect.recovery_s:  # noqa: ASYNC110 - every call changes it
+        while self.recovered_s <= self.expect.recovery_s:
             if self._has(Phase.RECOVERY, wanted):
                 return
             await asyncio.sleep(_POLL_S)
