@@ -85,12 +85,12 @@ class Accounts:
                 await self._send(account, change)
         return not any(account.unknown() for account in self.accounts)
 
-    async def check(self, within_s: float, *, is_settled: bool) -> None:
+    async def check(self, until: float, *, is_settled: bool) -> None:
         """Read every account, and compare it with the changes that it must have seen."""
         for start in range(0, len(self.accounts), 100):
             some = self.accounts[start : start + 100]
             keys = tuple(Key((account.key,)) for account in some)
-            got = await self.caller.read_surely(self._get(*keys), some[0].key, within_s)
+            got = await self.caller.read_surely(self._get(*keys), some[0].key, until)
             if got is None:
                 continue
             for account, counter in zip(some, got.outcomes, strict=True):

@@ -147,17 +147,16 @@ class Caller:
         return got
 
     async def read_surely(
-        self, operation: Operation[ResultT], key: str, within_s: float
+        self, operation: Operation[ResultT], key: str, until: float
     ) -> ResultT | None:
-        """Read until it succeeds; after too long, accuse and return None."""
-        give_up = time.monotonic() + within_s
+        """Read until it succeeds; accuse and return None when it has not by a monotonic time."""
         while True:
             got = await self.read(operation, key)
             failed = got if isinstance(got, TauluError) else _failed_item(got)
             if failed is None:
                 return got  # type: ignore[return-value]
-            if time.monotonic() > give_up:
-                self.book.accuse(key, f"cannot be read {within_s:.0f} s after mending: {failed!r}")
+            if time.monotonic() > until:
+                self.book.accuse(key, f"it cannot be read: {failed!r}")
                 return None
             await asyncio.sleep(0.1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import time
 from dataclasses import dataclass, field
 
 from taulu.model import (
@@ -40,6 +41,11 @@ class _Line:
     was_settled_at_once: bool = False
     """Whether its first sending was answered, so that its place in the order is known."""
 
+    @property
+    def name(self) -> str:
+        """What it is called in the book."""
+        return f"{self.key}#{self.number}"
+
 
 @dataclass
 class Lines:
@@ -61,7 +67,8 @@ class Lines:
             operation = ReadLog(
                 self.table.full_name, partition, FromLatest(), _PAGE_RECORDS, _PAGE_BYTES
             )
-            got = await self.caller.read_surely(operation, "log", _READY_S_MAX)
+            until = time.monotonic() + _READY_S_MAX
+            got = await self.caller.read_surely(operation, "log", until)
             self._begins[partition] = got.next_offset if got is not None else 0
         self._next = dict(self._begins)
 
@@ -79,11 +86,11 @@ class Lines:
             await self._send(unknown[start : start + 20])
         return all(line.fate is not Fate.UNKNOWN for line in self.lines)
 
-    async def check(self, within_s: float, *, is_settled: bool) -> None:
+    async def check(self, until: float, *, is_settled: bool) -> None:
         """Read the log from where the run began, and compare it with what was sent."""
         read: dict[Place, LogRecord] = {}
         for partition in range(self.table.log_partitions):
-            read |= await self._read_all(partition, within_s)
+            read |= await self._read_all(partition, until)
         found: dict[tuple[str, int], list[Place]] = {}
         for place, record in read.items():
             found.setdefault(_content(record), []).append(place)
@@ -94,7 +101,8 @@ class Lines:
             if record is None or _content(record) != content:
                 now = None if record is None else _content(record)
                 self.caller.book.accuse(
-                    content[0], f"a reader saw record {content[1]} at {place}, where {now} is now"
+                    f"{content[0]}#{content[1]}",
+                    f"a reader saw record {content[1]} at {place}, where {now} is now",
                 )
         self._check_order()
 
@@ -102,13 +110,13 @@ class Lines:
         accuse = self.caller.book.accuse
         known = f"record {line.number}, {line.fate.value}"
         if len(places) > 1:
-            accuse(line.key, f"{known}, is read {len(places)} times: {places}")
+            accuse(line.name, f"{known}, is read {len(places)} times: {places}")
         if line.fate is Fate.ACKNOWLEDGED and not places:
-            accuse(line.key, f"{known} at {line.place}, is lost")
+            accuse(line.name, f"{known} at {line.place}, is lost")
         if line.fate is Fate.ACKNOWLEDGED and places and line.place not in places:
-            accuse(line.key, f"{known} at {line.place}, is read at {places}")
+            accuse(line.name, f"{known} at {line.place}, is read at {places}")
         if line.fate in {Fate.REFUSED, Fate.CONFLICT} and places:
-            accuse(line.key, f"{known} as not done, is read at {places}")
+            accuse(line.name, f"{known} as not done, is read at {places}")
 
     def _check_order(self) -> None:
         for key in {line.key for line in self.lines}:
@@ -146,7 +154,7 @@ class Lines:
     async def _send(self, lines: list[_Line], *, is_first: bool = False) -> None:
         operation = AppendRecords(self.table.full_name, tuple(line.record for line in lines))
         words = [f"append {line.number}" for line in lines]
-        outcomes = await self.caller.write(operation, [line.key for line in lines], words)
+        outcomes = await self.caller.write(operation, [line.name for line in lines], words)
         for line, outcome in zip(lines, outcomes, strict=True):
             fate = fate_of(outcome)
             line.fate = fate if is_first else fate_after(line.fate, fate)
@@ -155,7 +163,7 @@ class Lines:
             place = (outcome.partition, outcome.offset)
             if line.place not in {None, place}:
                 self.caller.book.accuse(
-                    line.key, f"record {line.number} was told {line.place}, then {place}"
+                    line.name, f"record {line.number} was told {line.place}, then {place}"
                 )
             line.place = place
             line.was_settled_at_once = line.was_settled_at_once or is_first
@@ -168,12 +176,12 @@ class Lines:
             self._seen[partition, record.offset] = _content(record)
         self._next[partition] = max(self._next[partition], got.next_offset)
 
-    async def _read_all(self, partition: int, within_s: float) -> dict[Place, LogRecord]:
+    async def _read_all(self, partition: int, until: float) -> dict[Place, LogRecord]:
         read: dict[Place, LogRecord] = {}
         offset = self._begins[partition]
         while True:
             page: LogPage | None = await self.caller.read_surely(
-                self._page(partition, offset), "log", within_s
+                self._page(partition, offset), "log", until
             )
             if page is None:
                 return read

@@ -41,6 +41,8 @@ class _Growing:
     acknowledged: int = _ABSENT
     sent: int = _ABSENT
     pending: _Note | None = None
+    is_doubted: bool = False
+    """Whether a write failed since it was read: the next write would hide what was lost."""
 
 
 @dataclass
@@ -62,12 +64,16 @@ class Notes:
         """Put new rows, the next number of the own row, or read the own row."""
         roll = choose.random()
         key = self.caller.name(f"grows-{worker}")
+        own = self.growing[key]
         if roll < 0.4:
-            await self._put_once(worker)
-        elif roll < 0.8:
-            await self._put_next(key, self.growing[key])
+            await self._put_once()
+        elif roll < 0.8 and not own.is_doubted:
+            await self._put_next(key, own)
         else:
-            await self._read_own(key, self.growing[key])
+            await self._read_own(key, own)
+            # While it cannot be read it may still be written: both must be seen to fail.
+            if own.is_doubted:
+                await self._put_next(key, own)
 
     async def settle(self) -> bool:
         """Send every unknown write once more; return whether all are settled."""
@@ -81,21 +87,20 @@ class Notes:
             own.pending is None for own in self.growing.values()
         )
 
-    async def check(self, within_s: float, *, is_settled: bool) -> None:
+    async def check(self, until: float, *, is_settled: bool) -> None:
         """Read everything back; a level that may lag is given until the bound."""
         lags = min(self.table.read_level, self.table.write_level) < Level.QUORUM
-        give_up = time.monotonic() + within_s
         while True:
-            wrong = await self._wrong(within_s, is_settled=is_settled)
-            if not wrong or not lags or time.monotonic() > give_up:
+            wrong = await self._wrong(until, is_settled=is_settled)
+            if not wrong or not lags or time.monotonic() > until:
                 break
             await asyncio.sleep(0.2)
         for key, what in wrong:
             self.caller.book.accuse(key, what)
 
-    async def _wrong(self, within_s: float, *, is_settled: bool) -> list[tuple[str, str]]:
+    async def _wrong(self, until: float, *, is_settled: bool) -> list[tuple[str, str]]:
         wrong: list[tuple[str, str]] = []
-        read = await self._numbers([*self.once, *self.growing], within_s)
+        read = await self._numbers([*self.once, *self.growing], until)
         for key, note in self.once.items():
             seen = read.get(key)
             if seen is None:
@@ -108,19 +113,19 @@ class Notes:
                 wrong.append((key, f"{own.acknowledged} was acknowledged last, but {seen} is read"))
         return wrong
 
-    async def _numbers(self, keys: list[str], within_s: float) -> dict[str, int]:
+    async def _numbers(self, keys: list[str], until: float) -> dict[str, int]:
         read: dict[str, int] = {}
         for start in range(0, len(keys), 100):
             some = keys[start : start + 100]
             operation = GetRows(self.table.full_name, tuple(Key((key,)) for key in some))
-            got = await self.caller.read_surely(operation, some[0], within_s)
+            got = await self.caller.read_surely(operation, some[0], until)
             if got is None:
                 continue
             for key, outcome in zip(some, got.outcomes, strict=True):
                 read[key] = _number(outcome)
         return read
 
-    async def _put_once(self, worker: int) -> None:
+    async def _put_once(self) -> None:
         batch: list[tuple[str, _Note]] = []
         for _ in range(_BATCH):
             number = len(self.once) + 1
@@ -146,6 +151,7 @@ class Notes:
 
     def _take(self, own: _Growing, note: _Note) -> None:
         own.pending = note if note.fate is Fate.UNKNOWN else None
+        own.is_doubted = note.fate is not Fate.ACKNOWLEDGED
         if note.fate is Fate.ACKNOWLEDGED:
             own.acknowledged = note.number
 
@@ -153,6 +159,7 @@ class Notes:
         got = await self.caller.read(GetRows(self.table.full_name, (Key((key,)),)), key)
         if isinstance(got, TauluError) or isinstance(got.outcomes[0], Failed):
             return
+        own.is_doubted = False
         seen = _number(got.outcomes[0])
         lags = min(self.table.read_level, self.table.write_level) < Level.QUORUM
         if not lags and seen not in _allowed_growing(own):

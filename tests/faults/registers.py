@@ -107,13 +107,13 @@ class Registers:
                 await self._send_again(register, call)
         return not any(register.open_calls() for register in self.registers)
 
-    async def check(self, within_s: float, *, is_settled: bool) -> None:
+    async def check(self, until: float, *, is_settled: bool) -> None:
         """Read every register, and look for an order of its calls that explains all."""
         if not is_settled:
             return
         for register in self.registers:
             made = next(self._ticks)
-            got = await self.caller.read_surely(self._get(register), register.key, within_s)
+            got = await self.caller.read_surely(self._get(register), register.key, until)
             if got is None:
                 continue
             seen = _number(got.outcomes[0])

@@ -47,7 +47,7 @@ class Part(Protocol):
         """Send every unknown write once more; return whether all are settled."""
         ...
 
-    async def check(self, within_s: float, *, is_settled: bool) -> None:
+    async def check(self, until: float, *, is_settled: bool) -> None:
         """Read everything back and accuse what was broken."""
 
 
@@ -195,9 +195,11 @@ class _Run:
             finally:
                 self.book.phase = Phase.MENDING
                 await _carry_out(fault.mend)
-            await self._recover()
+            came_back = await self._recover()
         self._judge_service()
         self.book.phase = Phase.SETTLING
+        if not came_back:
+            return
         await self._check(is_settled=False)
         await self._settle()
         await self._check(is_settled=True)
@@ -254,19 +256,23 @@ class _Run:
     def _has(self, phase: Phase, wanted: Mapping[str, int]) -> bool:
         return all(self.book.acknowledged(name, phase) >= count for name, count in wanted.items())
 
-    async def _recover(self) -> None:
+    async def _recover(self) -> bool:
+        """Wait until every part takes writes again; return whether all do."""
         self.book.phase = Phase.RECOVERY
         mended = time.monotonic()
         wanted = dict.fromkeys(self.parts, self.expect.acknowledged_min)
         while self.recovered_s <= self.expect.recovery_s:
             if self._has(Phase.RECOVERY, wanted):
-                return
+                return True
             await asyncio.sleep(_POLL_S)
             self.recovered_s = time.monotonic() - mended
         for name, count in wanted.items():
             got = self.book.acknowledged(name, Phase.RECOVERY)
             if got < count:
-                self.book.accuse(name, f"it took {got} writes in {self.recovered_s:.0f} s")
+                self.book.accuse(
+                    name, f"it took {got} writes in {self.recovered_s:.0f} s after mending"
+                )
+        return False
 
     def _judge_service(self) -> None:
         for name in self.parts:
@@ -289,8 +295,9 @@ class _Run:
                 await asyncio.sleep(_POLL_S)
 
     async def _check(self, *, is_settled: bool) -> None:
+        until = time.monotonic() + self.expect.recovery_s
         for part in self.parts.values():
-            await part.check(self.expect.recovery_s, is_settled=is_settled)
+            await part.check(until, is_settled=is_settled)
 
 
 async def _carry_out(step: Callable[[], object]) -> None:
