@@ -25,6 +25,7 @@ from taulu.model import (
 from taulu.spi import Adapter, Capabilities, Context, Environment, Feature, Finding
 from taulu_kafka._driver import Admin, DriverError, Place
 from taulu_kafka.appending import Appender
+from taulu_kafka.ends import Ends
 from taulu_kafka.examination import examine
 from taulu_kafka.mapping import to_taulu
 from taulu_kafka.partitions import Partitions
@@ -51,6 +52,7 @@ class _Running:
     sender: Sender
     tails: Tails
     readers: Readers
+    ends: Ends
     partitions: Partitions
     appender: Appender
 
@@ -94,10 +96,11 @@ class KafkaAdapter(Adapter):
         )
         window_us = int(self._environment.token_window_s * _MICROSECONDS)
         partitions = Partitions(tails, readers, clock, window_us, settings.tokens_max)
-        appender = Appender(sender, partitions, readers, clock, settings.write_queue_max)
+        ends = Ends(clock.monotonic)
+        appender = Appender(sender, partitions, readers, clock, ends, settings.write_queue_max)
         for part in (sender, tails, readers):
             part.start()
-        self._open = _Running(admin, sender, tails, readers, partitions, appender)
+        self._open = _Running(admin, sender, tails, readers, ends, partitions, appender)
 
     async def close(self) -> None:
         """See `Adapter.close`. What is under way is given a few seconds."""
@@ -142,7 +145,7 @@ class KafkaAdapter(Adapter):
         return AppendResults(outcomes, Facts(Level.QUORUM, 0, now_us, Source.PRIMARY))
 
     async def _read_log(self, operation: ReadLog, table: Table, context: Context) -> LogPage:
-        place = self._place(operation, table)
+        place, ends = self._place(operation, table), self._running.ends
         deadline = context.deadline - _ANSWER_S
         give_up = min(self._clock.monotonic() + operation.wait_s, deadline)
         while True:
@@ -154,8 +157,10 @@ class KafkaAdapter(Adapter):
                 operation.records_max,
                 operation.bytes_max,
                 None if table.ttl_us is None else now_us - table.ttl_us + 1,
+                ends.known(place),
             )
             found = await self._running.readers.run(read, deadline)
+            ends.note(place, found.end_offset)
             if found.records or self._clock.monotonic() >= give_up:
                 facts = Facts(Level.EVENTUAL, 0, now_us, Source.PRIMARY)
                 return LogPage(found.records, found.next_offset, found.end_offset, facts)

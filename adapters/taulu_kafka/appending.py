@@ -28,6 +28,7 @@ from taulu.model import (
     WriteOutcomeUnknown,
 )
 from taulu_kafka._driver import Consumer, DriverError, Fetched, Place
+from taulu_kafka.ends import Ends
 from taulu_kafka.mapping import to_taulu_after_send
 from taulu_kafka.partitions import Partitions
 from taulu_kafka.readers import Budget, Readers, Work
@@ -59,6 +60,7 @@ class Appender:
     partitions: Partitions
     readers: Readers
     clock: Clock
+    ends: Ends
     queue_max: int
     _under_way: int = 0
 
@@ -123,6 +125,7 @@ class Appender:
         def settled(error: DriverError | None, offset: int) -> None:
             self._under_way -= 1
             if error is None:
+                self.ends.note(draft.place, offset + 1)
                 tail.acknowledge(pending, offset)
             else:
                 tail.give_up(pending, to_taulu_after_send(error, f"topic {draft.place.topic}"))

@@ -24,8 +24,13 @@ class Budget:
     """How long a piece of work may take, and whether anyone still waits for it."""
 
     def __init__(
-        self, deadline: float, is_wanted: Callable[[], bool], monotonic: Callable[[], float]
+        self,
+        deadline: float,
+        is_wanted: Callable[[], bool],
+        monotonic: Callable[[], float],
+        is_closed: threading.Event,
     ) -> None:
+        self._is_closed = is_closed
         self._deadline = deadline
         self._is_wanted = is_wanted
         self._monotonic = monotonic
@@ -37,6 +42,10 @@ class Budget:
             DeadlineExceeded: Time is up, or no one waits any more.
         """
         return min(self.left_s(), _SLICE_S)
+
+    def rest(self, seconds: float) -> None:
+        """Wait before something is tried again; raises `DeadlineExceeded` as `slice_s` does."""
+        self._is_closed.wait(min(self.left_s(), seconds))
 
     def left_s(self) -> float:
         """Return how much time is left; raises `DeadlineExceeded` as `slice_s` does."""
@@ -72,7 +81,7 @@ class Readers:
         self._queue_max = queue_max
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
-        self._is_closed = False
+        self._is_closed = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, name=f"taulu-kafka-reader-{n}", daemon=True)
             for n in range(count)
@@ -90,7 +99,7 @@ class Readers:
             Overloaded: Too much waits already.
             DeadlineExceeded: It was not done by the deadline, on the monotonic clock.
         """
-        if self._is_closed:
+        if self._is_closed.is_set():
             raise Unavailable("the adapter is closed")
         if self._waiting >= self._queue_max:
             raise Overloaded(
@@ -114,7 +123,7 @@ class Readers:
 
     def stop(self) -> None:
         """End the threads; what waits is refused. Blocks."""
-        self._is_closed = True
+        self._is_closed.set()
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
@@ -129,8 +138,9 @@ class Readers:
     def _do(self, consumer: Consumer, job: _Job) -> None:
         budget = Budget(
             job.deadline,
-            lambda: not (job.result.done() or self._is_closed),
+            lambda: not (job.result.done() or self._is_closed.is_set()),
             self._monotonic,
+            self._is_closed,
         )
         try:
             budget.left_s()

@@ -19,7 +19,7 @@ from taulu_kafka._driver import Consumer, Place
 from taulu_kafka.readers import Budget
 from taulu_kafka.records import RecordCodec
 from taulu_kafka.scan import Counted
-from taulu_kafka.walk import End, Walk, out_of_range
+from taulu_kafka.walk import BEHIND_REST_S, End, Walk, out_of_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class PageRead:
     bytes_max: int
     oldest_us: int | None
     """Records from before this time are gone; None when all are kept."""
+    end_known: int = 0
+    """What the end of the partition is at least."""
 
     def __call__(self, consumer: Consumer, budget: Budget) -> Stretch:
         """Read the page.
@@ -63,12 +65,15 @@ class PageRead:
                 if self.oldest_us is not None:
                     return self._since(consumer, budget, self.oldest_us)
                 low, _ = consumer.watermarks(self.place, budget.left_s())
-                return self._page(Walk(consumer, budget, self.place, low, low), 0)
+                return self._page(self._walk(consumer, budget, low), 0)
             case FromOffset(offset=offset):
                 return self._at(consumer, budget, offset)
 
     def _at_end(self, consumer: Consumer, budget: Budget) -> Stretch:
         _, end = consumer.watermarks(self.place, budget.left_s())
+        while end < self.end_known:
+            budget.rest(BEHIND_REST_S)
+            _, end = consumer.watermarks(self.place, budget.left_s())
         return Stretch((), end, end)
 
     def _since(self, consumer: Consumer, budget: Budget, time_us: int) -> Stretch:
@@ -79,18 +84,21 @@ class PageRead:
         offset = consumer.offset_at(self.place, max(0, time_us // 1_000), budget.left_s())
         if offset is None:
             return self._at_end(consumer, budget)
-        return self._page(Walk(consumer, budget, self.place, offset), time_us)
+        return self._page(self._walk(consumer, budget, offset), time_us)
 
     def _at(self, consumer: Consumer, budget: Budget, offset: int) -> Stretch:
         if offset < 0:
             low, end = consumer.watermarks(self.place, budget.left_s())
             raise out_of_range(self.place, offset, low, end)
         try:
-            return self._page(Walk(consumer, budget, self.place, offset), 0)
+            return self._page(self._walk(consumer, budget, offset), 0)
         except _Expired:
             found = self._since(consumer, budget, self.oldest_us or 0)
             earliest = found.records[0].offset if found.records else found.end_offset
             raise out_of_range(self.place, offset, earliest, found.end_offset) from None
+
+    def _walk(self, consumer: Consumer, budget: Budget, offset: int) -> Walk:
+        return Walk(consumer, budget, self.place, offset, end_known=self.end_known)
 
     def _page(self, walk: Walk, since_us: int) -> Stretch:
         records: list[LogRecord] = []

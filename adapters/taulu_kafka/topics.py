@@ -105,8 +105,7 @@ def prepare_topic(admin: Admin, plan: TopicPlan) -> None:
     try:
         if plan.name not in admin.cluster(_REQUEST_S).topics:
             _create(admin, plan)
-        partitions = _settled(admin, plan)
-        wrong = differences(plan, partitions, admin.configs(plan.name, _REQUEST_S))
+        wrong = differences(plan, *_settled(admin, plan))
     except DriverError as error:
         raise to_taulu(error, f"topic {plan.name}") from error
     if wrong:
@@ -126,13 +125,22 @@ def _create(admin: Admin, plan: TopicPlan) -> None:
             raise
 
 
-def _settled(admin: Admin, plan: TopicPlan) -> Mapping[int, PartitionState]:
-    """Wait until every partition of a topic that may be new has a leader."""
+def _settled(
+    admin: Admin, plan: TopicPlan
+) -> tuple[Mapping[int, PartitionState], Mapping[str, str]]:
+    """Wait until every partition of a topic that may be new has a leader, and return its state.
+
+    Brokers hear of a new topic one after another, so one that does not know it yet is asked again.
+    """
     give_up = time.monotonic() + _SETTLE_S_MAX
     while time.monotonic() < give_up:
         partitions = admin.cluster(_REQUEST_S).topics.get(plan.name, {})
         if partitions and all(state.leader >= 0 for state in partitions.values()):
-            return partitions
+            try:
+                return partitions, admin.configs(plan.name, _REQUEST_S)
+            except DriverError as error:
+                if error.name != "UNKNOWN_TOPIC_OR_PART":
+                    raise
         time.sleep(_REST_S)
     raise Unavailable(
         f"topic {plan.name} has partitions without a leader; see `taulu doctor`",

@@ -14,6 +14,8 @@ from taulu_kafka.stamp import LOOK_BACK_MAX
 _LOOK_BACK = 32
 """How many records before the first are read at once, because most need no more."""
 _TAKE_MAX = 500
+BEHIND_REST_S = 0.05
+"""How long to wait for a broker that is behind."""
 _RESTARTS_MAX = 10
 _GONE = frozenset({"_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"})
 
@@ -34,6 +36,10 @@ class End:
     offset: int
 
 
+class Behind(Exception):
+    """The broker that answered has not heard of records that are known to be there."""
+
+
 class Restart(Exception):
     """What was assigned does not suit; begin again."""
 
@@ -49,6 +55,8 @@ class Walk:
     """The offset of the next record to be judged."""
     low: int = 0
     """The first offset that the partition may have."""
+    end_known: int = 0
+    """What the end is at least; a broker that says less is behind, and is asked again."""
     look_back: int = _LOOK_BACK
 
     def steps(self) -> Generator[Step | End]:
@@ -58,7 +66,9 @@ class Walk:
             OffsetOutOfRange: The position is before the first offset or past the end.
         """
         self.consumer.learn(self.place, self.budget.left_s())
-        for _ in range(_RESTARTS_MAX):
+        restarts = 0
+        while restarts < _RESTARTS_MAX:
+            restarts += 1
             base = max(self.low, self.position - self.look_back)
             self.consumer.assign(self.place, base)
             try:
@@ -68,6 +78,9 @@ class Walk:
                 is_first = self.look_back == _LOOK_BACK
                 wanted = self.position - needed.offset if is_first else 0
                 self.look_back = wanted if 0 < wanted < LOOK_BACK_MAX else LOOK_BACK_MAX
+            except Behind:
+                restarts = 0
+                self.budget.rest(BEHIND_REST_S)
             except Restart:
                 self._find_low()
             else:
@@ -92,7 +105,7 @@ class Walk:
                     return
             if has_fetched and self.position == self.consumer.cached_end(self.place):
                 # The fetch that brought these knew the end; the next would only wait there.
-                yield End(self.position)
+                yield self._end(self.position)
                 return
 
     def _one(self, scan: Scan, event: Event) -> Step | End | None:
@@ -104,10 +117,15 @@ class Walk:
             return Step(self.position, counted)
         if isinstance(event, Reached):
             if event.offset < self.position:
-                raise Restart
+                raise Behind if self.position <= self.end_known else Restart
             self.position = event.offset
-            return End(event.offset)
+            return self._end(event.offset)
         return self._stumble(event)
+
+    def _end(self, offset: int) -> End:
+        if offset < self.end_known:
+            raise Behind
+        return End(offset)
 
     def _stumble(self, event: Stumbled) -> None:
         if event.error.name in _GONE:
@@ -119,6 +137,8 @@ class Walk:
     def _find_low(self) -> None:
         """Ask where the partition begins and ends, when it does not begin where it was thought."""
         low, end = self.consumer.watermarks(self.place, self.budget.left_s())
+        if end < self.position <= self.end_known:
+            raise DriverError("OFFSET_NOT_AVAILABLE", "the broker does not know of the records yet")
         if not low <= self.position <= end:
             raise out_of_range(self.place, self.position, low, end)
         self.low = low

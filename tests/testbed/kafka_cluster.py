@@ -7,8 +7,8 @@ the broker advertises; brokers reach one another directly.
 from __future__ import annotations
 
 import base64
-import contextlib
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -26,6 +26,7 @@ ARTIFACT = "org.apache.kafka:kafka_2.13"
 VERSION = "3.9.1"
 START_S_MAX = 90.0
 _HEAP = "-Xmx320m"
+_REST_S = 0.05
 _SESSION_MS = 3_000
 """How long a broker may be silent before its partitions get other leaders."""
 
@@ -40,21 +41,32 @@ def _is_up(number: int, port: int) -> bool:
 
 @dataclass
 class Broker:
-    """One server, and the proxy before it."""
+    """One server, and every connection to it or from it that can be hurt."""
 
     number: int
     process: ServerProcess
-    proxy: Proxy
-    port: int
+    client: Proxy
+    """By which clients reach it."""
+    internal: Proxy
+    """By which the other brokers reach it."""
+    controllers: Sequence[Proxy]
+    """By which it reaches the other controllers."""
 
-    def start(self) -> None:
-        """Start the server, or start it again on what it held, and wait until it is ready."""
-        self.launch()
-        self.process.wait_ready()
+    @property
+    def links(self) -> list[Proxy]:
+        """All of them."""
+        return [self.client, self.internal, *self.controllers]
 
-    def launch(self) -> None:
-        """Start the server without waiting."""
-        self.process.launch()
+    def slow(self, seconds: float) -> None:
+        """Hold back everything to the server and its answers, for so long each way."""
+        for link in self.links:
+            link.slow(seconds)
+
+    def mend(self) -> None:
+        """Undo every hurt but death."""
+        self.process.resume()
+        for link in self.links:
+            link.mend()
 
 
 class KafkaCluster:
@@ -67,17 +79,40 @@ class KafkaCluster:
     @property
     def bootstrap(self) -> str:
         """Where clients begin, by way of the proxies."""
-        return ",".join(broker.proxy.address for broker in self.brokers)
+        return ",".join(broker.client.address for broker in self.brokers)
+
+    def leader(self, topic: str, partition: int) -> Broker:
+        """Return the broker that leads a partition now."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        give_up = time.monotonic() + START_S_MAX
+        while time.monotonic() < give_up:
+            # Brokers hear of a new topic one after another.
+            found = admin.list_topics(topic, timeout=10.0).topics[topic].partitions.get(partition)
+            if found is not None and found.leader > 0:
+                return self.brokers[found.leader - 1]
+            time.sleep(_REST_S)
+        raise AssertionError(f"partition {partition} of {topic} has no leader")
+
+    def cut(self, victims: Sequence[Broker]) -> None:
+        """Take brokers off the network: no one reaches them, and they reach no controller.
+
+        Brokers that lose all others this way are not reached by them either.
+        """
+        spared = [broker for broker in self.brokers if broker not in victims]
+        links = [link for broker in victims for link in broker.links]
+        if len(spared) == 1:
+            links.append(spared[0].internal)
+        for link in links:
+            link.cut()
 
     def mend(self) -> None:
         """Undo every hurt: resume, mend the connections, start what is dead."""
         for broker in self.brokers:
-            broker.process.resume()
-            broker.proxy.mend()
+            broker.mend()
         dead = [broker for broker in self.brokers if not broker.process.is_running]
         for broker in dead:
             broker.process.process = None
-            broker.launch()
+            broker.process.launch()
         for broker in dead:
             broker.process.wait_ready()
 
@@ -89,7 +124,7 @@ def kafka_cluster(folder: Path, count: int = 1) -> Iterator[KafkaCluster]:
         brokers = _lay_out(folder, count, stack)
         for broker in brokers:
             stack.callback(broker.process.stop)
-            broker.launch()
+            broker.process.launch()
         for broker in brokers:
             broker.process.wait_ready()
         # Whatever was paused must hear that it is to end.
@@ -101,22 +136,33 @@ def _lay_out(folder: Path, count: int, stack: ExitStack) -> list[Broker]:
     """Write the files of every broker, and open the proxies."""
     java, jars = str(provision.java()), provision.class_path(ARTIFACT, VERSION)
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    ports = [(free_port(), free_port(), free_port()) for _ in range(count)]
-    voters = ",".join(f"{n}@127.0.0.1:{ports[n - 1][1]}" for n in range(1, count + 1))
+    ports = [_Ports(free_port(), free_port(), free_port()) for _ in range(count)]
     brokers: list[Broker] = []
-    for number, (client, controller, internal) in enumerate(ports, start=1):
+    for number, own in enumerate(ports, start=1):
         home = folder / f"broker-{number}"
         home.mkdir(parents=True)
-        proxy = stack.enter_context(Proxy(("127.0.0.1", client)))
-        listeners = (
-            f"listeners=CLIENT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller},"
-            f"INTERNAL://127.0.0.1:{internal}\n"
-            f"advertised.listeners=CLIENT://{proxy.address},INTERNAL://127.0.0.1:{internal}\n"
+        client, internal = (
+            stack.enter_context(Proxy(("127.0.0.1", port))) for port in (own.client, own.internal)
+        )
+        # Each broker reaches the other controllers by links of its own, so that it can be cut off
+        # both ways.
+        controllers = {
+            other: stack.enter_context(Proxy(("127.0.0.1", port.controller)))
+            for other, port in enumerate(ports, start=1)
+            if other != number
+        }
+        voters = ",".join(
+            f"{other}@{controllers[other].address}"
+            if other != number
+            else f"{number}@127.0.0.1:{own.controller}"
+            for other in range(1, count + 1)
         )
         properties = home / "server.properties"
         properties.write_text(
-            listeners
-            + f"node.id={number}\ncontroller.quorum.voters={voters}\nlog.dirs={home / 'data'}\n"
+            f"listeners=CLIENT://127.0.0.1:{own.client},CONTROLLER://127.0.0.1:{own.controller},"
+            f"INTERNAL://127.0.0.1:{own.internal}\n"
+            f"advertised.listeners=CLIENT://{client.address},INTERNAL://{internal.address}\n"
+            f"node.id={number}\ncontroller.quorum.voters={voters}\nlog.dirs={home / 'data'}\n"
             + _properties(count)
         )
         _format(java, jars, cluster_id, properties)
@@ -124,12 +170,20 @@ def _lay_out(folder: Path, count: int, stack: ExitStack) -> list[Broker]:
             name=f"kafka-{number}",
             command=[java, _HEAP, *_JVM, "-cp", jars, "kafka.Kafka", str(properties)],
             folder=home,
-            is_ready=lambda: False,
+            is_ready=partial(_is_up, number, own.client),
             start_s_max=START_S_MAX,
         )
-        process.is_ready = partial(_is_up, number, client)
-        brokers.append(Broker(number, process, proxy, client))
+        brokers.append(Broker(number, process, client, internal, list(controllers.values())))
     return brokers
+
+
+@dataclass(frozen=True)
+class _Ports:
+    """Where one broker listens."""
+
+    client: int
+    controller: int
+    internal: int
 
 
 _JVM = ["-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"]
@@ -165,13 +219,3 @@ def _format(java: str, jars: str, cluster_id: str, properties: Path) -> None:
     command += ["-t", cluster_id, "-c", str(properties)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@contextlib.contextmanager
-def paused(broker: Broker) -> Iterator[None]:
-    """Stop a broker in its tracks while the context lasts."""
-    broker.process.pause()
-    try:
-        yield
-    finally:
-        broker.process.resume()
