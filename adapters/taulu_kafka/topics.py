@@ -32,7 +32,7 @@ class TopicOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    topic: str | None = Field(default=None, pattern=_NAME.pattern + "$")
+    topic: str | None = Field(default=None, pattern=f"^{_NAME.pattern}$")
     """The topic's name; by default the target's prefix and the table's full name."""
     replication: int | None = Field(default=None, ge=1, le=32_767)
     """How many brokers hold each partition; the cluster's default when not given."""

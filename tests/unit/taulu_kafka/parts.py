@@ -56,14 +56,14 @@ class Log:
 
     def counted(self, start: int, look_back: int = 0) -> list[Counted]:
         """Return what counts from an offset on, whatever is looked at before it at first."""
-        while True:
+        while look_back <= LOOK_BACK_MAX:
             base = max(self.low, start - look_back)
             scan = Scan(base, start, self.low)
             try:
                 judged = [scan.judge(one) for one in self.records[base:]]
             except NeedsEarlier as needed:
-                assert needed.offset < base
-                assert look_back < LOOK_BACK_MAX
-                look_back = start - needed.offset
+                wanted = start - needed.offset
+                look_back = max(look_back + 1, wanted)
             else:
                 return [one for one in judged if one is not None]
+        raise AssertionError("a reader was asked to look further back than any has to")

@@ -58,32 +58,10 @@ async def test_workers_that_race_agree_with_every_reader(seed: int) -> None:
     choose = random.Random(seed)
     log = Log()
     workers = [Worker(log, clock_us=choose.randrange(1, 1_000)) for _ in range(3)]
-    told: list[tuple[str, str, Pending | int]] = []
-    for _ in range(400):
-        worker = choose.choice(workers)
-        worker.clock_us += choose.randrange(-5, 9)
-        roll = choose.random()
-        if roll < 0.4:
-            token, effect = f"token-{choose.randrange(60)}", choose.choice("aab")
-            told.append((token, effect, worker.begin(token, effect)))
-        elif roll < 0.8 and worker.flying:
-            worker.land(choose.randrange(len(worker.flying)), is_heard=choose.random() < 0.8)
-        else:
-            worker.read(choose.randrange(6))
-    for worker in workers:
-        while worker.flying:
-            worker.land(0, is_heard=True)
-    for worker in workers:
-        worker.read(len(log.records))
-
+    told = race(choose, workers)
+    check_readers(choose, log)
     counted = {one.stamp.token: one for one in log.counted(0) if one.stamp is not None}
-    assert len(counted) == len(log.counted(0)), "a token counts twice"
-    times = [one.time_us for one in log.counted(0)]
-    assert times == sorted(times)
-    for start in range(len(log.records)):
-        expected = [one for one in log.counted(0) if one.record.offset >= start]
-        assert log.counted(start, look_back=choose.randrange(4)) == expected
-    for token, _effect, outcome in told:
+    for token, outcome in told:
         first = counted[token]
         assert first.stamp is not None
         if isinstance(outcome, int):
@@ -97,6 +75,40 @@ async def test_workers_that_race_agree_with_every_reader(seed: int) -> None:
         assert {token: worker.tail.find(token_digest(token)) for token in counted} == {
             token: one.record.offset for token, one in counted.items()
         }
+
+
+def race(choose: random.Random, workers: list[Worker]) -> list[tuple[str, Pending | int]]:
+    """Let workers append and read at random; return what each append was told."""
+    told: list[tuple[str, Pending | int]] = []
+    for _ in range(400):
+        worker = choose.choice(workers)
+        worker.clock_us += choose.randrange(-5, 9)
+        roll = choose.random()
+        if roll < 0.4:
+            token = f"token-{choose.randrange(60)}"
+            told.append((token, worker.begin(token, choose.choice("aab"))))
+        elif roll < 0.8 and worker.flying:
+            worker.land(choose.randrange(len(worker.flying)), is_heard=choose.random() < 0.8)
+        else:
+            worker.read(choose.randrange(6))
+    for worker in workers:
+        while worker.flying:
+            worker.land(0, is_heard=True)
+    for worker in workers:
+        worker.read(len(worker.log.records))
+    return told
+
+
+def check_readers(choose: random.Random, log: Log) -> None:
+    """Check that each token counts once, and that every reader sees the same from anywhere."""
+    whole = log.counted(0)
+    tokens = [one.stamp.token for one in whole if one.stamp is not None]
+    assert len(set(tokens)) == len(tokens) == len(whole)
+    times = [one.time_us for one in whole]
+    assert times == sorted(times)
+    for start in range(len(log.records)):
+        expected = [one for one in whole if one.record.offset >= start]
+        assert log.counted(start, look_back=choose.randrange(4)) == expected
 
 
 async def test_a_worker_alone_needs_only_the_acknowledgement() -> None:
