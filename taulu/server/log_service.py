@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from taulu.gateway import Gateway
 from taulu.model.clock import Clock
 from taulu.model.errors import Overloaded
 from taulu.model.operation import (
@@ -20,8 +21,9 @@ from taulu.model.operation import (
 )
 from taulu.model.result import Appended, Failed, LogPage, LogRecord
 from taulu.policy.sift import merge, sift
+from taulu.server.counts import check_records
 from taulu.server.method import Call, Method
-from taulu.spi.context import Context, Handler
+from taulu.spi.context import Context
 from taulu.v1 import log_pb2 as pb
 from taulu.wire.errors import error_message
 from taulu.wire.facts import facts_message, token_from
@@ -48,7 +50,7 @@ _NO_LIMIT = 2**31 - 1
 class LogService:
     """Turns requests into operations, and results into replies."""
 
-    gateway: Handler
+    gateway: Gateway
     clock: Clock
     followers: int = 0
 
@@ -61,6 +63,7 @@ class LogService:
 
     async def append(self, request: pb.AppendRequest, call: Call) -> pb.AppendResponse:
         """Append records."""
+        check_records(self.gateway, request.table, request.records)
         records, failed = sift(request.records, _record_from)
         result = await self.gateway(AppendRecords(request.table, records), call.context)
         return pb.AppendResponse(
