@@ -28,7 +28,7 @@ class Output:
     def record(self, record: Mapping[str, object]) -> None:
         """Print one result, as a JSON object or as a row of a table."""
         if self.as_json:
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
             return
         if self._grid is None or list(record) != self._columns:
             self.end()

@@ -105,6 +105,22 @@ def test_rows_of_a_file_that_are_wrong_are_told_by_line(
     assert lines(taulu("get", "demo.users", "x", "--json", address=gateway.address))
 
 
+def test_an_output_that_cannot_be_written_is_one_clear_line(gateway: GatewayProcess) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "taulu.cli.main", "tables", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TAULU_ADDRESS": gateway.address},
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == Exit.FAILED
+    assert "Traceback" not in done.stderr
+    assert "No space left" in done.stderr
+
+
 def test_counters(gateway: GatewayProcess) -> None:
     def counter(*arguments: str) -> dict:
         return lines(taulu("counter", *arguments, "--json", address=gateway.address))[0]
