@@ -105,7 +105,7 @@ class DataService:
                 tuple(request.columns),
                 consistency,
             )
-            page = await self.gateway(operation, call.context)
+            page = await self.gateway(operation, call.page_context(self.clock.monotonic()))
             yield pb.ScanResponse(
                 rows=[row_message(row) for row in page.rows],
                 next_page_token=page.next_token,
