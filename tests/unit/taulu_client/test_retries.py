@@ -152,6 +152,17 @@ async def test_pieces_keep_to_the_bytes_that_the_gateway_takes() -> None:
     assert [len(request.units) for request in gateway.requests] == [1, 1, 1]
 
 
+async def test_pieces_of_a_read_keep_to_the_bytes_that_the_client_takes() -> None:
+    row_bytes = 1024 * 1024
+    absent = data_pb2.RowOutcome(absent=data_pb2.Absent())
+    replies = [data_pb2.BatchGetResponse(outcomes=[absent] * 2, facts=FACTS) for _ in range(3)]
+    gateway = ScriptedGateway(replies, limits={"row_bytes": row_bytes})
+    options = ClientOptions(retry=FAST.retry, response_bytes_max=8 * row_bytes)
+    async with gateway.serve() as address, Client(address, options=options) as client:
+        assert await client.table("n.t").batch_get(["a", "b", "c", "d", "e", "f"]) == [None] * 6
+    assert [len(request.keys) for request in gateway.requests] == [2, 2, 2]
+
+
 def test_the_budget_bounds_retries_and_successes_refill_it() -> None:
     budget = RetryBudget(RetryOptions(budget=2, budget_per_success=0.5))
     assert [budget.spend() for _ in range(3)] == [True, True, False]
