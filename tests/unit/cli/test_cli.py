@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -146,6 +147,27 @@ def test_logs(gateway: GatewayProcess) -> None:
     assert read == {**first, "user_id": "ada", "what": "login", "amount": 3}
     beyond = taulu("log", "read", "demo.events", "--partition", "0", "--offset", "99", **where)
     assert_refused(beyond, Exit.FAILED, "offset 99")
+
+
+def test_records_that_are_followed_come_at_once_into_a_pipe(gateway: GatewayProcess) -> None:
+    environment = {**os.environ, "TAULU_ADDRESS": gateway.address, "PYTHONUNBUFFERED": ""}
+    command = [sys.executable, "-m", "taulu.cli.main", "log"]
+    append = [*command, "append", "demo.events", '{"user_id": "pipe"}', "--json"]
+    appended = json.loads(subprocess.check_output(append, env=environment, timeout=60))
+    where = ["--partition", str(appended["partition"]), "--offset", str(appended["offset"])]
+    with subprocess.Popen(
+        [*command, "read", "demo.events", "--follow", *where, "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as reader:
+        try:
+            assert reader.stdout is not None
+            ready, _, _ = select.select([reader.stdout], [], [], 20)
+            assert ready, "the record stayed in a buffer"
+            assert json.loads(reader.stdout.readline())["offset"] == appended["offset"]
+        finally:
+            reader.terminate()
 
 
 def test_tables_are_listed(gateway: GatewayProcess) -> None:
