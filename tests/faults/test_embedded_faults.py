@@ -14,8 +14,9 @@ from taulu.conformance import Execute, ShiftedClock
 from taulu.conformance.tables import STORAGE
 from taulu_embedded import EmbeddedAdapter
 from tests.conformance.adapters import remote
+from tests.faults.cell import Cell, UnderFault
 from tests.faults.tables import FaultTables, fault_tables
-from tests.faults.workload import Expect, Fault, Steps, run_under_fault
+from tests.faults.workload import Expect, Fault, Steps
 from tests.testbed.gateway_process import GatewayProcess
 from tests.testbed.proxy import Proxy
 from tests.testbed.table_yaml import as_yaml
@@ -62,8 +63,12 @@ async def behind_a_proxy(
     ("break_it", "serves"), [(kill, False), (pause, False), (slow, True), (cut, False)]
 )
 async def test_the_embedded_store_keeps_its_promises_under(
-    break_it: Callable[[GatewayProcess, Proxy], Fault], serves: bool, tmp_path: Path
+    break_it: Callable[[GatewayProcess, Proxy], Fault],
+    serves: bool,
+    tmp_path: Path,
+    under_fault: UnderFault,
 ) -> None:
     async with behind_a_proxy(tmp_path) as (gateway, proxy, execute):
-        fault = break_it(gateway, proxy)
-        await run_under_fault(execute, TABLES, fault=fault, expect=Expect(serves=serves))
+        fault, expect = break_it(gateway, proxy), Expect(serves=serves)
+        cell = Cell("embedded, behind a gateway", break_it.__name__, "one node")
+        await under_fault(cell, execute, TABLES, fault=fault, expect=expect)
