@@ -15,7 +15,7 @@ class Cell:
     backend: str
     """With its shape, for instance `redis, sentinel`."""
     fault: str
-    """`kill`, `pause`, `slow`, `cut`, or in a few words of its own."""
+    """`kill`, `pause`, `slow`, `silence`, `cut`, or in a few words of its own."""
     extent: str
     """`one node`, `majority`, or in a few words of its own."""
 

@@ -19,6 +19,7 @@ from tests.faults.tables import FaultTables, fault_tables
 from tests.faults.workload import Expect, Fault, Steps
 from tests.testbed.gateway_process import GatewayProcess
 from tests.testbed.proxy import Proxy
+from tests.testbed.server_process import free_port
 from tests.testbed.table_yaml import as_yaml
 
 TABLES: FaultTables = fault_tables(EmbeddedAdapter.capabilities)
@@ -38,6 +39,10 @@ def slow(gateway: GatewayProcess, proxy: Proxy) -> Fault:
     return Steps(lambda: proxy.slow(0.2), proxy.mend)
 
 
+def silence(gateway: GatewayProcess, proxy: Proxy) -> Fault:
+    return Steps(proxy.silence, proxy.mend)
+
+
 def cut(gateway: GatewayProcess, proxy: Proxy) -> Fault:
     return Steps(proxy.cut, proxy.mend)
 
@@ -49,7 +54,8 @@ async def behind_a_proxy(
     described = folder / "tables.yaml"
     described.write_text("---\n".join(as_yaml(table) for table in TABLES.all()))
     store = f"{{{STORAGE}: {{adapter: embedded, path: taulu.db}}}}"
-    gateway = GatewayProcess(folder, [described], settings=f"storage: {store}").start()
+    settings = f"storage: {store}"
+    gateway = GatewayProcess(folder, [described], settings=settings, port=free_port()).start()
     try:
         host, _, port = gateway.address.rpartition(":")
         with Proxy((host, int(port))) as proxy:
@@ -60,7 +66,8 @@ async def behind_a_proxy(
 
 
 @pytest.mark.parametrize(
-    ("break_it", "serves"), [(kill, False), (pause, False), (slow, True), (cut, False)]
+    ("break_it", "serves"),
+    [(kill, False), (pause, False), (slow, True), (silence, False), (cut, False)],
 )
 async def test_the_embedded_store_keeps_its_promises_under(
     break_it: Callable[[GatewayProcess, Proxy], Fault],
