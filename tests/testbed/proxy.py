@@ -98,7 +98,8 @@ class Proxy:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pass(reader, far_writer))
                 group.create_task(self._pass(far_reader, writer))
-        except* (OSError, asyncio.IncompleteReadError):
+        except* (OSError, asyncio.CancelledError):
+            # A task that ends as cancelled is an error to asyncio's own callback.
             pass
         finally:
             self._tasks.discard(task)
