@@ -73,7 +73,7 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether the connection is there, as far as is known without asking."""
-        return bool(self._raw.is_connected) and not self._raw._reader.at_eof()  # noqa: SLF001
+        return bool(self._raw.is_connected) and not self._raw._reader.at_eof()
 
     async def exchange(self, commands: Sequence[Sequence[Argument]]) -> list[Reply]:
         """Send commands at once and return their replies, in order."""

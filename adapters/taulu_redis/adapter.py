@@ -128,7 +128,7 @@ class RedisAdapter(Adapter):
     async def _prepare(self, table: Table) -> None:
         layout = layout_of(table)
         key = layout.spots.description
-        wish = Wish(self._clock.monotonic() + _SETUP_S_MAX, is_write=True)
+        wish = Wish(self._clock.monotonic() + _SETUP_S_MAX, is_write=False)
         for _ in range(_DESCRIBE_ATTEMPTS_MAX):
             stored = cast("bytes | None", await self._calls.one(Command(key, ("GET", key)), wish))
             wanted = merged(layout, stored)

@@ -99,7 +99,7 @@ class Calls:
             if attempt or self._doubt:
                 await self._discover(attempt, wish)
             await self._attempt(pending, wish)
-        return [item.answer if item.is_done else _give_up(item, wish) for item in items]
+        return [_outcome(item, wish) for item in items]
 
     async def one(self, command: Command, wish: Wish) -> Reply:
         """Carry one command out.
@@ -230,9 +230,14 @@ def is_done_reply(reply: Reply) -> bool:
     return isinstance(reply, list) and bool(reply) and reply[0] == b"done"
 
 
-def _give_up(item: _Item, wish: Wish) -> TauluError:
-    if wish.is_write and item.may_be_done:
+def _outcome(item: _Item, wish: Wish) -> Reply | TauluError:
+    """Return the answer, or why there is none.
+
+    A write that may already be under way on a connection that broke can overtake the one that was
+    sent again: only its effect settles that, no refusal does.
+    """
+    if wish.is_write and item.may_be_done and not is_done_reply(item.answer):
         return mapping.unknown(item.trouble)
-    if item.refusal is not None:
-        return item.refusal
-    return mapping.unreachable(item.trouble)
+    if item.is_done:
+        return item.answer
+    return item.refusal or mapping.unreachable(item.trouble)

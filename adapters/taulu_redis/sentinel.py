@@ -51,7 +51,7 @@ class Sentinels:
                 self._primary = primary
                 await self._nodes.keep({primary})
 
-    def node_of(self, key: bytes) -> Node:  # noqa: ARG002 - all keys are there
+    def node_of(self, key: bytes) -> Node:
         """See `Topology.node_of`."""
         if self._primary is None:
             raise Unavailable("the primary is not known yet; send the request again")

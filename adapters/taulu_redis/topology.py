@@ -76,7 +76,7 @@ class Standalone:
     async def discover(self) -> None:
         """See `Topology.discover`; there is nothing to find out."""
 
-    def node_of(self, key: bytes) -> Node:  # noqa: ARG002 - all keys are there
+    def node_of(self, key: bytes) -> Node:
         """See `Topology.node_of`."""
         return self._nodes.at(self._address)
 

@@ -311,15 +311,20 @@ class ClusterSet:
         state = str(call(server.port, "CLUSTER", "INFO"))
         nodes = str(call(server.port, "CLUSTER", "NODES"))
         is_linked = (
-            facts["connected_slaves"] == str(self.replicas_each) and "state=online" in facts["slave0"]
+            facts["connected_slaves"] == str(self.replicas_each)
+            and "state=online" in facts["slave0"]
             if is_master
             else facts["master_link_status"] == "up"
         )
-        return is_linked and "cluster_state:ok" in state and "fail" not in nodes.replace("nofail", "")
+        return (
+            is_linked and "cluster_state:ok" in state and "fail" not in nodes.replace("nofail", "")
+        )
 
     def primary_servers(self) -> list[RedisServer]:
         """Return the servers that are primaries now."""
-        return [s for s in self.servers if s.running.is_running and info(s.port)["role"] == "master"]
+        return [
+            s for s in self.servers if s.running.is_running and info(s.port)["role"] == "master"
+        ]
 
     @property
     def options(self) -> dict[str, object]:
