@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from taulu.conformance import ConformanceSuite, Harness
-from taulu.spi import Environment
+from taulu.conformance import ConformanceSuite, Execute, Harness, ShiftedClock
+from taulu.model import Table
+from taulu.spi import Capabilities, Environment
 from taulu_redis import RedisAdapter
 from tests.conformance.adapters import direct, through_gateway
 from tests.testbed.redis_servers import ClusterSet, SentinelSet, Standalone
@@ -17,58 +20,60 @@ pytestmark = pytest.mark.xdist_group("redis")
 Options = dict[str, object]
 
 
-@pytest.fixture(scope="session")
-def standalone(tmp_path_factory: pytest.TempPathFactory) -> Generator[Options]:
-    servers = Standalone(tmp_path_factory.mktemp("redis"))
-    try:
-        yield servers.start().options
-    finally:
-        servers.stop()
+def capabilities_with(options: Options) -> Capabilities:
+    return RedisAdapter.create(options, Environment()).capabilities
 
 
-@pytest.fixture(scope="session")
-def sentinel(tmp_path_factory: pytest.TempPathFactory) -> Generator[Options]:
-    servers = SentinelSet(tmp_path_factory.mktemp("sentinel"))
-    try:
-        yield servers.start().options
-    finally:
-        servers.stop()
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[Options]:
-    servers = ClusterSet(tmp_path_factory.mktemp("cluster"))
-    try:
-        yield servers.start().options
-    finally:
-        servers.stop()
-
-
-def _direct(options: Options) -> Harness:
-    capabilities = RedisAdapter.create(options, Environment()).capabilities
+def harness_of(options: Options) -> Harness:
+    capabilities = capabilities_with(options)
     return direct(RedisAdapter, options, is_durable=True, capabilities=capabilities)
+
+
+def killed(harness: Harness, servers: Standalone) -> Harness:
+    """Let the suite end the server by SIGKILL; whoever begins anew finds it started again."""
+
+    @asynccontextmanager
+    async def start(tables: Sequence[Table], clock: ShiftedClock) -> AsyncGenerator[Execute]:
+        if not servers.server.running.is_running:
+            servers.start()
+        async with harness.start(tables, clock) as execute:
+            yield execute
+
+    async def kill() -> None:
+        servers.server.running.kill()
+
+    return replace(harness, start=start, kill=kill)
 
 
 class TestRedis(ConformanceSuite):
     @pytest.fixture
-    def harness(self, standalone: Options) -> Harness:
-        return _direct(standalone)
+    def harness(self, redis_alone: Standalone) -> Harness:
+        return killed(harness_of(redis_alone.options), redis_alone)
 
 
 class TestRedisGateway(ConformanceSuite):
     @pytest.fixture
-    def harness(self, standalone: Options) -> Harness:
-        capabilities = RedisAdapter.create(standalone, Environment()).capabilities
-        return through_gateway("redis", standalone, capabilities=capabilities)
+    def harness(self, redis_alone: Standalone) -> Harness:
+        options = redis_alone.options
+        capabilities = capabilities_with(options)
+        return killed(through_gateway("redis", options, capabilities=capabilities), redis_alone)
 
 
 class TestRedisSentinel(ConformanceSuite):
     @pytest.fixture
-    def harness(self, sentinel: Options) -> Harness:
-        return _direct(sentinel)
+    def harness(self, redis_sentinel: SentinelSet) -> Harness:
+        return harness_of(redis_sentinel.options)
+
+
+class TestRedisSentinelUnconfirmed(ConformanceSuite):
+    """Without `quorum_replicas` there is less to promise, and it is kept."""
+
+    @pytest.fixture
+    def harness(self, redis_sentinel: SentinelSet) -> Harness:
+        return harness_of({**redis_sentinel.options, "quorum_replicas": None})
 
 
 class TestRedisCluster(ConformanceSuite):
     @pytest.fixture
-    def harness(self, cluster: Options) -> Harness:
-        return _direct(cluster)
+    def harness(self, redis_cluster: ClusterSet) -> Harness:
+        return harness_of(redis_cluster.options)
