@@ -115,9 +115,7 @@ def _of_key(stored: StoredTable) -> str:
     return " AND ".join(f"h.{name} = k.{name}" for name, _ in stored.key_types)
 
 
-def _unnested_holds(
-    stored: StoredTable, named: Sequence[tuple[Key, str]], values: Values
-) -> str:
+def _unnested_holds(stored: StoredTable, named: Sequence[tuple[Key, str]], values: Values) -> str:
     rows = [stored.key_values(key) for key, _ in named]
     arrays = [
         values.add([row[at] for row in rows], f"{held.name}[]")

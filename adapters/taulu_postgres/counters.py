@@ -65,9 +65,7 @@ def plan_changes(
 ) -> Plan[Changed]:
     """Plan a batch of changes."""
     keys = list(dict.fromkeys(change.key for change in changes))
-    named = list(
-        dict.fromkeys((c.key, c.hold_id) for c in changes if not isinstance(c, Increment))
-    )
+    named = list(dict.fromkeys((c.key, c.hold_id) for c in changes if not isinstance(c, Increment)))
     now = timestamp_from_us(now_us)
     reads = [
         lock(stored.names, stored.id, (stored.slot(key.partition) for key in keys)),

@@ -102,9 +102,7 @@ class UnitDraft:
         assert state is not None  # noqa: S101 - the caller has looked
         merged = {**state.readable(), **columns}
         held = {name: value for name, value in merged.items() if value is not None}
-        self.changed[key] = replace(
-            state, version=self.version, expire_us=expire_us, columns=held
-        )
+        self.changed[key] = replace(state, version=self.version, expire_us=expire_us, columns=held)
 
     def delete(self, key: Key) -> None:
         """Remove a row, if it is there."""

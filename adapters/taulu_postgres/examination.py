@@ -70,7 +70,9 @@ async def _rights(connection: Connection, names: Names) -> Finding:
 
 async def _durability(connection: Connection) -> list[Finding]:
     names = ("fsync", "full_page_writes", "synchronous_commit")
-    call = Call("SELECT name, setting FROM pg_settings WHERE name = ANY($1::text[])", (list(names),))
+    call = Call(
+        "SELECT name, setting FROM pg_settings WHERE name = ANY($1::text[])", (list(names),)
+    )
     (rows,) = await connection.ask([call], _GIVE_UP_S)
     settings: dict[str, str] = dict(rows)
     findings = [

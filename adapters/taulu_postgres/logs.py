@@ -60,9 +60,7 @@ def check_record(stored: StoredTable, record: NewRecord) -> None:
     stored.rows.encode(record.columns)
 
 
-def plan_records(
-    stored: StoredTable, records: Sequence[NewRecord], now_us: int
-) -> Plan[Appended]:
+def plan_records(stored: StoredTable, records: Sequence[NewRecord], now_us: int) -> Plan[Appended]:
     """Plan a batch of records."""
     partitions = sorted({_partition(stored, record) for record in records})
     reads = [log_statements.lock_heads(stored, partitions), read_tokens(stored, records)]

@@ -15,9 +15,7 @@ UpsertRow = tuple[Key, int, datetime | None, dict[str, object]]
 """Key, version, expiry and all columns of a row."""
 
 
-def get(
-    stored: StoredTable, keys: Sequence[Key], columns: Sequence[str], as_of: str = ""
-) -> Call:
+def get(stored: StoredTable, keys: Sequence[Key], columns: Sequence[str], as_of: str = "") -> Call:
     """Read rows by key, expired ones too. Answers `(place from 1, version, expire, *columns)`."""
     values = Values()
     known = unnested(stored, keys, values)

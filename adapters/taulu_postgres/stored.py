@@ -85,9 +85,7 @@ class StoredTable:
     def key_values(self, key: Key) -> list[object]:
         """Return the key's values as they are stored."""
         given = (*key.partition, *key.clustering)
-        return [
-            held.encode(value) for (_, held), value in zip(self.key_types, given, strict=True)
-        ]
+        return [held.encode(value) for (_, held), value in zip(self.key_types, given, strict=True)]
 
     def key_of(self, fields: Sequence[object]) -> Key:
         """Return the key of stored key values."""

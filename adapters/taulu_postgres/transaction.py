@@ -220,4 +220,3 @@ class Transactions:
         if rest_s >= left_s:
             raise TimeoutError
         await asyncio.sleep(rest_s)
-

@@ -127,9 +127,7 @@ def postgres_server() -> Generator[PostgresServer]:
     command = [postgres, "-D", str(data), "-p", str(port), "-k", str(folder)]
     for setting in (f"listen_addresses={HOST}", "max_connections=60", "shared_buffers=64MB"):
         command += ["-c", setting]
-    process = ServerProcess(
-        "postgres", command, folder, lambda: _is_ready(port), user=user
-    )
+    process = ServerProcess("postgres", command, folder, lambda: _is_ready(port), user=user)
     server = PostgresServer(folder, process, port)
     try:
         server.start()
