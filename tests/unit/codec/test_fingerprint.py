@@ -29,7 +29,7 @@ from taulu.model import (
     Update,
     WriteUnit,
 )
-from taulu_embedded.fingerprint import fingerprint
+from taulu.codec.fingerprint import fingerprint
 
 TOKEN = IdempotencyToken(1, "nonce-0001")
 KEY = Key(("a",), (1, b"\x00"))
