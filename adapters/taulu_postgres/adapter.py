@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -280,8 +280,9 @@ class PostgresAdapter(Adapter):
         while True:
             await asyncio.sleep(self._settings.purge_interval_s)
             try:
-                while await self.purge() >= CHUNK:
-                    await asyncio.sleep(0)
+                removed = CHUNK
+                while removed >= CHUNK:
+                    removed = await self.purge()
             except TauluError as error:
                 _log.warning("cannot purge: %s", error.message)
 
@@ -305,7 +306,7 @@ class PostgresAdapter(Adapter):
 
 
 @contextlib.contextmanager
-def _own_refusals() -> Iterator[None]:
+def _own_refusals() -> Generator[None]:
     """Raise what is wrong with a read's values as the error of the tree that it is."""
     try:
         yield

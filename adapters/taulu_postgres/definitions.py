@@ -16,15 +16,21 @@ def bookkeeping(names: Names, dialect: Dialect) -> list[str]:
     text = dialect.ordered_text
     return [
         f"CREATE SCHEMA IF NOT EXISTS {quote(names.schema)}",
-        f"CREATE TABLE IF NOT EXISTS {names.tables} "
-        f"(id integer PRIMARY KEY, name {text} NOT NULL UNIQUE, description jsonb NOT NULL)",
-        f"CREATE TABLE IF NOT EXISTS {names.tokens} "
-        f"(table_id integer NOT NULL, nonce {text} NOT NULL, fingerprint bytea NOT NULL, "
-        "outcome bigint[] NOT NULL, expire timestamptz NOT NULL, PRIMARY KEY (table_id, nonce))",
+        (
+            f"CREATE TABLE IF NOT EXISTS {names.tables} "
+            f"(id integer PRIMARY KEY, name {text} NOT NULL UNIQUE, description jsonb NOT NULL)"
+        ),
+        (
+            f"CREATE TABLE IF NOT EXISTS {names.tokens} "
+            f"(table_id integer NOT NULL, nonce {text} NOT NULL, fingerprint bytea NOT NULL, "
+            "outcome bigint[] NOT NULL, expire timestamptz NOT NULL, PRIMARY KEY (table_id, nonce))"
+        ),
         f"CREATE INDEX IF NOT EXISTS tokens_expire ON {names.tokens} (expire)",
-        f"CREATE TABLE IF NOT EXISTS {names.slots} "
-        "(table_id integer NOT NULL, slot smallint NOT NULL, version bigint NOT NULL, "
-        "PRIMARY KEY (table_id, slot))",
+        (
+            f"CREATE TABLE IF NOT EXISTS {names.slots} "
+            "(table_id integer NOT NULL, slot smallint NOT NULL, version bigint NOT NULL, "
+            "PRIMARY KEY (table_id, slot))"
+        ),
     ]
 
 
@@ -53,13 +59,17 @@ def fill_bookkeeping(table: Table, table_id: int, names: Names) -> list[str]:
     """Return the statements that make the rows which writers lock."""
     if table.kind is Kind.LOG:
         return [
-            f"INSERT INTO {names.table(table, '$heads')} "
-            "SELECT n, 0, 0, '1970-01-01 00:00:00Z'::timestamptz "
-            f"FROM generate_series(0, {table.log_partitions - 1}) AS n ON CONFLICT DO NOTHING"
+            (
+                f"INSERT INTO {names.table(table, '$heads')} "
+                "SELECT n, 0, 0, '1970-01-01 00:00:00Z'::timestamptz "
+                f"FROM generate_series(0, {table.log_partitions - 1}) AS n ON CONFLICT DO NOTHING"
+            )
         ]
     return [
-        f"INSERT INTO {names.slots} SELECT {table_id}, n, 0 "
-        f"FROM generate_series(0, {SLOTS - 1}) AS n ON CONFLICT DO NOTHING"
+        (
+            f"INSERT INTO {names.slots} SELECT {table_id}, n, 0 "
+            f"FROM generate_series(0, {SLOTS - 1}) AS n ON CONFLICT DO NOTHING"
+        )
     ]
 
 
@@ -84,8 +94,10 @@ def _rows(table: Table, names: Names, dialect: Dialect) -> list[str]:
     return [
         _create(name, columns),
         *indexes.statements,
-        f"CREATE INDEX IF NOT EXISTS {quote(table.name + '$expire')} ON {name} (_expire) "
-        "WHERE _expire IS NOT NULL",
+        (
+            f"CREATE INDEX IF NOT EXISTS {quote(table.name + '$expire')} ON {name} (_expire) "
+            "WHERE _expire IS NOT NULL"
+        ),
     ]
 
 
@@ -126,8 +138,10 @@ def _log(table: Table, names: Names, dialect: Dialect) -> list[str]:
     return [
         _create(name, columns),
         _create(names.table(table, "$heads"), heads),
-        f"CREATE INDEX IF NOT EXISTS {quote(table.name + '$time')} "
-        f"ON {name} (_partition, _time, _offset)",
+        (
+            f"CREATE INDEX IF NOT EXISTS {quote(table.name + '$time')} "
+            f"ON {name} (_partition, _time, _offset)"
+        ),
     ]
 
 

@@ -1,8 +1,8 @@
 """Everything in which CockroachDB differs from PostgreSQL, as far as this adapter is concerned.
 
-PostgreSQL runs writes at READ COMMITTED behind row locks that the adapter takes first (docs/adr/0030);
-CockroachDB runs them at its own SERIALIZABLE, takes the same locks to spare retries, and
-still restarts with 40001. Only PostgreSQL's statements were run against a server; those of
+PostgreSQL runs writes at READ COMMITTED behind row locks that the adapter takes first
+(docs/adr/0030); CockroachDB runs them at its own SERIALIZABLE, takes the same locks to spare
+retries, and still restarts with 40001. Only PostgreSQL's statements were run against a server; those of
 CockroachDB follow its reference and are pinned by unit tests.
 """
 
@@ -81,8 +81,10 @@ class Dialect:
             "SET extra_float_digits = 1",
             "SET jit = off",
             # Weaker than `on` loses acknowledged writes; what is stronger stays.
-            "SELECT set_config('synchronous_commit', 'on', false) "
-            "WHERE current_setting('synchronous_commit') IN ('off', 'local')",
+            (
+                "SELECT set_config('synchronous_commit', 'on', false) "
+                "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+            ),
         )
 
     def lock_schema(self, key: int) -> tuple[str, ...]:

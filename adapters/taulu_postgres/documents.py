@@ -1,4 +1,4 @@
-"""Maps and nested lists as JSON that a person can read and that loses nothing.
+r"""Maps and nested lists as JSON that a person can read and that loses nothing.
 
 What JSON lacks is written by the type that the table declares: integers and decimals as JSON
 numbers (jsonb keeps them exactly, trailing zeros included), floats too but for those that no

@@ -37,8 +37,8 @@ class Purge:
         """Remove idempotency tokens whose window has passed; return how many."""
         tokens = self.names.tokens
         return await self._count(
-            f"WITH gone AS (DELETE FROM {tokens} WHERE (table_id, nonce) IN (SELECT table_id, nonce "
-            f"FROM {tokens} WHERE expire <= $1::timestamptz ORDER BY expire LIMIT $2::bigint "
+            f"WITH gone AS (DELETE FROM {tokens} WHERE (table_id, nonce) IN ("
+            f"SELECT table_id, nonce FROM {tokens} WHERE expire <= $1::timestamptz ORDER BY expire LIMIT $2::bigint "
             "FOR UPDATE SKIP LOCKED) RETURNING 1) SELECT count(*) FROM gone"
         )
 

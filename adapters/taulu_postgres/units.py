@@ -78,7 +78,7 @@ def plan_units(stored: StoredTable, units: Sequence[WriteUnit], now_us: int) -> 
             stored,
             now_us,
             rows=_states(stored, keys, columns, rows),
-            floors={slot: version for slot, version in floors},
+            floors=dict(floors),
             range_versions={},
             counts={p: answer[0][0] for p, answer in zip(growing, counts, strict=True)},
         )
