@@ -55,8 +55,10 @@ def counters_of(keys: Sequence[Key], found: list[SqlRow]) -> tuple[Counter, ...]
     """Return what `get_call` found per key; a counter that was never written is 0."""
     counters = [Counter(key, 0) for key in keys]
     for place, value, version, increase, decrease in found:
-        key = keys[place - 1]
-        counters[place - 1] = Counter(key, value or 0, int(increase), int(decrease), version or 0)
+        key: Key = keys[int(place) - 1]
+        counters[int(place) - 1] = Counter(
+            key, value or 0, int(increase), int(decrease), version or 0
+        )
     return tuple(counters)
 
 

@@ -2,8 +2,8 @@
 
 PostgreSQL runs writes at READ COMMITTED behind row locks that the adapter takes first
 (docs/adr/0030); CockroachDB runs them at its own SERIALIZABLE, takes the same locks to spare
-retries, and still restarts with 40001. Only PostgreSQL's statements were run against a server; those of
-CockroachDB follow its reference and are pinned by unit tests.
+retries, and still restarts with 40001. Only PostgreSQL's statements were run against a server;
+those of CockroachDB follow its reference and are pinned by unit tests.
 """
 
 from __future__ import annotations

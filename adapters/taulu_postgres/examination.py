@@ -16,8 +16,8 @@ _GIVE_UP_S = 5.0
 
 async def examine(settings: PostgresSettings) -> list[Finding]:
     """Look the database over, without changing it."""
+    server = Server(settings)
     try:
-        server = Server(settings)
         connection = await server.connect(min(_GIVE_UP_S, settings.connect_timeout_s))
     except TauluError as error:
         return [Finding(ok=False, what=error.message, mend="mend the settings")]

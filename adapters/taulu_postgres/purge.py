@@ -38,7 +38,8 @@ class Purge:
         tokens = self.names.tokens
         return await self._count(
             f"WITH gone AS (DELETE FROM {tokens} WHERE (table_id, nonce) IN ("
-            f"SELECT table_id, nonce FROM {tokens} WHERE expire <= $1::timestamptz ORDER BY expire LIMIT $2::bigint "
+            f"SELECT table_id, nonce FROM {tokens} WHERE expire <= $1::timestamptz "
+            "ORDER BY expire LIMIT $2::bigint "
             "FOR UPDATE SKIP LOCKED) RETURNING 1) SELECT count(*) FROM gone"
         )
 

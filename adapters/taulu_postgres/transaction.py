@@ -2,8 +2,8 @@
 
 What is read is locked first, so what was decided still holds when it is written. A transaction
 that lost against another, or its connection, is run again from its start. A COMMIT that
-was sent and never answered may have happened: running it again settles that, since the tokens of the
-batch are then found, or surely absent.
+was sent and never answered may have happened: running it again settles that, since the tokens of
+the batch are then found, or surely absent.
 """
 
 from __future__ import annotations
