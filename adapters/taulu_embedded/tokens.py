@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from taulu.codec import Effect, fingerprint
 from taulu.model import Corrupt, IdempotencyToken, TokenReused
 from taulu_embedded import statements
-from taulu_embedded.fingerprint import Effect, fingerprint
 from taulu_embedded.transaction import Transaction
 
 _encoder = msgspec.msgpack.Encoder()
