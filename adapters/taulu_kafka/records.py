@@ -14,7 +14,7 @@ from typing import cast
 
 import msgspec
 
-from taulu.codec import KeyCodec, log_partition
+from taulu.codec import KeyCodec, fingerprint, log_partition
 from taulu.model import Corrupt, LogRecord, NewRecord, Table
 from taulu.model.value import KeyValue, Value
 from taulu_kafka._driver import Fetched, Place
@@ -23,7 +23,6 @@ from taulu_kafka.stamp import token_digest
 from taulu_kafka.values import Convert, reader, writer
 
 _FORMAT = 1
-_EFFECT_BYTES = 16
 _SCHEMA_BYTES = 4
 
 _encoder = msgspec.json.Encoder()
@@ -86,11 +85,10 @@ class RecordCodec:
         for name, convert in self._writers.items():
             if name in columns:
                 columns[name] = convert(columns[name])
-        effect = hashlib.blake2b(_ordered.encode(columns), digest_size=_EFFECT_BYTES)
         nonce = record.token.nonce
         place = Place(self.topic, log_partition(key, self.table.log_partitions))
         value = _encoder.encode(columns)
-        return Draft(place, key, value, nonce, token_digest(nonce), effect.hexdigest())
+        return Draft(place, key, value, nonce, token_digest(nonce), fingerprint(record).hex())
 
     def read(self, counted: Counted) -> LogRecord:
         """Read a record.

@@ -1,28 +1,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
 from taulu.conformance import ConformanceSuite, Harness
 from taulu_kafka import KafkaAdapter
 from tests.conformance.adapters import direct, through_gateway
-from tests.testbed.kafka_cluster import KafkaCluster, kafka_cluster
+from tests.testbed.kafka_cluster import KafkaCluster
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
-    with kafka_cluster(tmp_path_factory.mktemp("kafka")) as running:
-        yield running
-
-
 @pytest.fixture(scope="class")
-def options(cluster: KafkaCluster) -> dict[str, object]:
+def options(kafka_broker: KafkaCluster) -> dict[str, object]:
     # Topics of its own for each run of the suite, so that times and offsets begin anew.
-    return {"servers": cluster.bootstrap, "topic_prefix": f"{uuid.uuid4().hex[:8]}."}
+    return {"servers": kafka_broker.bootstrap, "topic_prefix": f"{uuid.uuid4().hex[:8]}."}
 
 
 class TestKafka(ConformanceSuite):
