@@ -41,6 +41,8 @@ _OPEN_S = 10.0
 _CLOSE_S = 3.0
 _ANSWER_S = 0.1
 """How long before the caller's deadline an answer is given, so that it arrives in time."""
+_ANSWER_SHARE = 0.2
+"""The most of a short deadline that is kept for that."""
 _MICROSECONDS = 1_000_000
 
 
@@ -140,13 +142,13 @@ class KafkaAdapter(Adapter):
     ) -> AppendResults:
         now_us = self._clock.now_us()
         outcomes = await self._running.appender.append(
-            self._codecs[table.full_name], operation.records, context.deadline - _ANSWER_S
+            self._codecs[table.full_name], operation.records, self._answer_by(context)
         )
         return AppendResults(outcomes, Facts(Level.QUORUM, 0, now_us, Source.PRIMARY))
 
     async def _read_log(self, operation: ReadLog, table: Table, context: Context) -> LogPage:
         place, ends = self._place(operation, table), self._running.ends
-        deadline = context.deadline - _ANSWER_S
+        deadline = self._answer_by(context)
         give_up = min(self._clock.monotonic() + operation.wait_s, deadline)
         while True:
             now_us = self._clock.now_us()
@@ -169,6 +171,10 @@ class KafkaAdapter(Adapter):
                 operation = replace(operation, start=FromOffset(found.next_offset))
             if found.next_offset >= found.end_offset:
                 await self._running.partitions.grown(place, found.end_offset, give_up)
+
+    def _answer_by(self, context: Context) -> float:
+        left_s = max(0.0, context.deadline - self._clock.monotonic())
+        return context.deadline - min(_ANSWER_S, left_s * _ANSWER_SHARE)
 
     def _place(self, operation: ReadLog, table: Table) -> Place:
         if not 0 <= operation.partition < table.log_partitions:

@@ -85,7 +85,9 @@ async def test_kcat_reads_what_was_appended(kafka_broker: KafkaCluster) -> None:
     assert isinstance(done, Appended)
     command = [str(kcat), "-C", "-q", "-e", "-b", kafka_broker.bootstrap]
     command += ["-t", f"{prefix}{TABLE.full_name}", "-f", "%o %T\n%h\n%s\n"]
-    shown = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    shown = await asyncio.to_thread(
+        subprocess.run, command, check=True, capture_output=True, text=True, timeout=30
+    )
     place, headers, value = shown.stdout.splitlines()
     assert place == f"0 {done.time_us // 1_000}"
     assert "taulu-token=pay:claim-17" in headers
