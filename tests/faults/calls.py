@@ -111,7 +111,12 @@ class Caller:
         return IdempotencyToken(self._last_us, uuid.uuid4().hex)
 
     async def write(
-        self, operation: Operation[ResultT], keys: Sequence[str], what: Sequence[str]
+        self,
+        operation: Operation[ResultT],
+        keys: Sequence[str],
+        what: Sequence[str],
+        *,
+        counts: bool = True,
     ) -> list[object]:
         """Send a batch; return what came of each item: its result, or its error.
 
@@ -119,6 +124,7 @@ class Caller:
             operation: The batch.
             keys: The key of each item, for the trail.
             what: Each item in a few words, for the trail.
+            counts: Whether what comes of it shows if the store serves.
         """
         made_in = self.book.phase
         for key, words in zip(keys, what, strict=True):
@@ -133,7 +139,8 @@ class Caller:
         phase = made_in if self.book.phase is made_in else Phase.ACROSS
         for key, words, outcome in zip(keys, what, outcomes, strict=True):
             self.book.note(key, f"<- {words}: {_shown(outcome)}")
-            self.book.counts[self.part, phase, fate_of(outcome)] += 1
+            if counts:
+                self.book.counts[self.part, phase, fate_of(outcome)] += 1
             self._judge(key, words, outcome)
         if {Fate.REFUSED, Fate.UNKNOWN} & set(map(fate_of, outcomes)):
             await asyncio.sleep(self.pace.setback_s)

@@ -154,7 +154,10 @@ class Lines:
     async def _send(self, lines: list[_Line], *, is_first: bool = False) -> None:
         operation = AppendRecords(self.table.full_name, tuple(line.record for line in lines))
         words = [f"append {line.number}" for line in lines]
-        outcomes = await self.caller.write(operation, [line.name for line in lines], words)
+        # A record that is there already can be told from the log alone, without a write.
+        outcomes = await self.caller.write(
+            operation, [line.name for line in lines], words, counts=is_first
+        )
         for line, outcome in zip(lines, outcomes, strict=True):
             fate = fate_of(outcome)
             line.fate = fate if is_first else fate_after(line.fate, fate)
