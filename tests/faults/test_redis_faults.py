@@ -200,7 +200,7 @@ async def test_a_deposed_primary_confirms_nothing(redis_sentinel: SentinelSet) -
         try:
             wait_until("a failover", lambda: redis_sentinel.primary() is not deposed)
             for watcher in redis_sentinel.watchers:
-                watcher.running.pause()
+                watcher.running.kill()
             deposed.running.resume()
             assert info(deposed.port)["role"] == "master"
             weak, strong = [await _read(adapter, name, level) for level in _WEAK_AND_STRONG]
@@ -210,7 +210,7 @@ async def test_a_deposed_primary_confirms_nothing(redis_sentinel: SentinelSet) -
             assert isinstance(unknown, WriteOutcomeUnknown)
         finally:
             for watcher in redis_sentinel.watchers:
-                watcher.running.resume()
+                watcher.start()
         await _until_written(adapter, name, "resent", Level.QUORUM)
 
 
