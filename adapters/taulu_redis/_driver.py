@@ -87,7 +87,7 @@ class Connection:
                 await self._raw.read_response(disable_decoding=True, disconnect_on_error=False),
             )
         except DriverError as error:
-            code = cast("str | None", error.status_code)
+            code = error.status_code
             if code is not None:
                 return ReplyError(code, f"{code} {error}", error)
             if isinstance(error, _ResponseError):

@@ -108,7 +108,7 @@ class RedisAdapter(Adapter):
         return await examine(self._settings, _topology(self._settings, self._clock))
 
     def capabilities_of(self, table: Table) -> Capabilities:
-        """See `Adapter.capabilities_of`; a table may do without its index, and cannot be scanned."""
+        """See `Adapter.capabilities_of`; a table without its index cannot be scanned."""
         if is_scanned(table):
             return self.capabilities
         return replace(self.capabilities, features=self.capabilities.features - {Feature.SCAN})

@@ -37,6 +37,10 @@ class FaultTables:
         every = (self.registers, self.accounts, self.notes, self.lines)
         return [table for table in every if table is not None]
 
+    def names(self) -> list[str]:
+        """Return the names of the parts that run."""
+        return [table.name for table in self.all()]
+
     def with_options(self, options: Mapping[str, object]) -> FaultTables:
         """Return the same tables kept in one way of the backend's own."""
         return FaultTables(

@@ -14,10 +14,12 @@ from taulu.conformance import Execute, ShiftedClock
 from taulu.conformance.tables import STORAGE
 from taulu_embedded import EmbeddedAdapter
 from tests.conformance.adapters import remote
+from tests.faults.cell import Cell, UnderFault
 from tests.faults.tables import FaultTables, fault_tables
-from tests.faults.workload import Expect, Fault, Steps, run_under_fault
+from tests.faults.workload import Expect, Fault, Steps
 from tests.testbed.gateway_process import GatewayProcess
 from tests.testbed.proxy import Proxy
+from tests.testbed.server_process import free_port
 from tests.testbed.table_yaml import as_yaml
 
 TABLES: FaultTables = fault_tables(EmbeddedAdapter.capabilities)
@@ -37,6 +39,10 @@ def slow(gateway: GatewayProcess, proxy: Proxy) -> Fault:
     return Steps(lambda: proxy.slow(0.2), proxy.mend)
 
 
+def silence(gateway: GatewayProcess, proxy: Proxy) -> Fault:
+    return Steps(proxy.silence, proxy.mend)
+
+
 def cut(gateway: GatewayProcess, proxy: Proxy) -> Fault:
     return Steps(proxy.cut, proxy.mend)
 
@@ -48,7 +54,8 @@ async def behind_a_proxy(
     described = folder / "tables.yaml"
     described.write_text("---\n".join(as_yaml(table) for table in TABLES.all()))
     store = f"{{{STORAGE}: {{adapter: embedded, path: taulu.db}}}}"
-    gateway = GatewayProcess(folder, [described], settings=f"storage: {store}").start()
+    settings = f"storage: {store}"
+    gateway = GatewayProcess(folder, [described], settings=settings, port=free_port()).start()
     try:
         host, _, port = gateway.address.rpartition(":")
         with Proxy((host, int(port))) as proxy:
@@ -59,11 +66,16 @@ async def behind_a_proxy(
 
 
 @pytest.mark.parametrize(
-    ("break_it", "serves"), [(kill, False), (pause, False), (slow, True), (cut, False)]
+    ("break_it", "serves"),
+    [(kill, False), (pause, False), (slow, True), (silence, False), (cut, False)],
 )
 async def test_the_embedded_store_keeps_its_promises_under(
-    break_it: Callable[[GatewayProcess, Proxy], Fault], serves: bool, tmp_path: Path
+    break_it: Callable[[GatewayProcess, Proxy], Fault],
+    serves: bool,
+    tmp_path: Path,
+    under_fault: UnderFault,
 ) -> None:
     async with behind_a_proxy(tmp_path) as (gateway, proxy, execute):
-        fault = break_it(gateway, proxy)
-        await run_under_fault(execute, TABLES, fault=fault, expect=Expect(serves=serves))
+        fault, expect = break_it(gateway, proxy), Expect(serves=serves)
+        cell = Cell("embedded, behind a gateway", break_it.__name__, "one node")
+        await under_fault(cell, execute, TABLES, fault=fault, expect=expect)

@@ -1,0 +1,74 @@
+"""What `taulu doctor` is told of a cluster."""
+
+from __future__ import annotations
+
+from taulu.spi import Finding
+from taulu_cassandra._driver import Session
+from taulu_cassandra.mapping import DRIVER_ERRORS
+from taulu_cassandra.opening import connect_error
+from taulu_cassandra.settings import CassandraSettings
+
+_ANSWER_S_MAX = 3.0
+_MAJOR_MIN = 5
+_LOCAL = "SELECT cluster_name, release_version FROM system.local"
+_LOCAL_SCHEMA = "SELECT schema_version FROM system.local"
+_PEER_SCHEMAS = "SELECT schema_version FROM system.peers_v2"
+
+
+def examine(session: Session, settings: CassandraSettings) -> list[Finding]:
+    """Connect, look the cluster over without changing it, and let go. It blocks."""
+    try:
+        session.connect()
+        return [
+            _cluster(session),
+            _nodes(session, settings),
+            _schema(session),
+            *_copies(session, settings),
+        ]
+    except DRIVER_ERRORS as error:
+        said = connect_error(error, settings).message
+        return [Finding(ok=False, what=said, mend="start the nodes, or mend the settings")]
+    finally:
+        session.close()
+
+
+def _cluster(session: Session) -> Finding:
+    name, version = session.run(_LOCAL, timeout_s=_ANSWER_S_MAX)[0]
+    what = f"cluster {name!r} runs Cassandra {version}"
+    if int(str(version).split(".")[0]) < _MAJOR_MIN:
+        mend = f"upgrade to Cassandra {_MAJOR_MIN}, which has vectors and the default compaction"
+        return Finding(ok=False, what=what, mend=mend)
+    return Finding(ok=True, what=what)
+
+
+def _nodes(session: Session, settings: CassandraSettings) -> Finding:
+    near = [peer for peer in session.peers() if peer.datacenter == settings.local_dc]
+    down = sorted(peer.address for peer in near if not peer.is_up)
+    what = f"{len(near) - len(down)} of {len(near)} nodes of {settings.local_dc} are up"
+    if down or not near:
+        return Finding(ok=False, what=what, mend=f"look after {', '.join(down) or 'local_dc'}")
+    return Finding(ok=True, what=what)
+
+
+def _schema(session: Session) -> Finding:
+    versions = {row[0] for row in session.run(_LOCAL_SCHEMA, timeout_s=_ANSWER_S_MAX)}
+    versions |= {row[0] for row in session.run(_PEER_SCHEMAS, timeout_s=_ANSWER_S_MAX)}
+    if len(versions) > 1:
+        what = f"the nodes have {len(versions)} versions of the schema"
+        return Finding(ok=False, what=what, mend="look at `nodetool describecluster`")
+    return Finding(ok=True, what="all nodes have one schema")
+
+
+def _copies(session: Session, settings: CassandraSettings) -> list[Finding]:
+    """Compare the copies that are asked for with the nodes that are there."""
+    findings: list[Finding] = []
+    peers = session.peers()
+    for datacenter, copies in sorted(settings.replication.items()):
+        count = sum(peer.datacenter == datacenter for peer in peers)
+        what = f"{copies} copies in {datacenter}, which has {count} nodes"
+        if count < copies:
+            mend = f"add nodes to {datacenter}, or lower `replication`"
+            findings.append(Finding(ok=False, what=what, mend=mend))
+        else:
+            findings.append(Finding(ok=True, what=what))
+    return findings

@@ -1,0 +1,130 @@
+"""Which of Taulu's errors each of the driver's is: one table, most specific first."""
+
+from __future__ import annotations
+
+from taulu.model import (
+    ConfigError,
+    DeadlineExceeded,
+    Internal,
+    InvalidArgument,
+    LimitExceeded,
+    Overloaded,
+    TauluError,
+    Unavailable,
+    WriteOutcomeUnknown,
+)
+from taulu_cassandra import _driver
+
+_RETRY_S = 0.5
+
+DRIVER_ERRORS: tuple[type[Exception], ...] = (
+    _driver.DriverException,
+    _driver.NoHostAvailable,
+    _driver.ConnectionException,
+    _driver.ErrorMessage,
+)
+"""Everything that the driver raises; its classes share no root."""
+
+_Rule = tuple[type[Exception], type[TauluError], str]
+
+_READS: tuple[_Rule, ...] = (
+    (
+        _driver.NotEnoughReplicas,
+        Unavailable,
+        "too few replicas are up for the consistency level; bring nodes back, or ask for less",
+    ),
+    (_driver.ReadTimeout, DeadlineExceeded, "replicas did not answer in time; send again"),
+    (_driver.WriteTimeout, DeadlineExceeded, "replicas did not agree in time; send again"),
+    (_driver.CoordinationFailure, Unavailable, "replicas failed; look into their logs"),
+    (_driver.OperationTimedOut, DeadlineExceeded, "a node did not answer in time; send again"),
+    (_driver.NoHostAvailable, Unavailable, "no node of the local data centre can be reached"),
+    (_driver.ConnectionException, Unavailable, "the connection to a node was lost; send again"),
+    (_driver.Unauthorized, ConfigError, "the user may not do this; grant it the right"),
+    (_driver.InvalidRequest, Internal, "a statement was refused; this is a defect"),
+    (_driver.ErrorMessage, Unavailable, "a node refused to work; look into its log"),
+    (_driver.DriverException, Unavailable, "the request failed; look into the nodes' logs"),
+)
+
+_NOTHING_HAPPENED: tuple[_Rule, ...] = (
+    (
+        _driver.NotEnoughReplicas,
+        Unavailable,
+        (
+            "too few replicas are up for the consistency level, and nothing was written; bring "
+            "nodes back, or write at a lower level"
+        ),
+    ),
+    (
+        _driver.NoHostAvailable,
+        Unavailable,
+        "no node of the local data centre can be reached, and nothing was written",
+    ),
+    (_driver.Unauthorized, ConfigError, "the user may not do this; grant it the right"),
+    (_driver.InvalidRequest, Internal, "a statement was refused; this is a defect"),
+)
+"""Errors of a write that came before it was sent to any replica."""
+
+_TOO_LARGE = "batch too large"
+_SHEDDING = 0x1001
+"""The protocol's code of a node that sheds load before any work."""
+
+
+def read_error(error: Exception, table: str) -> TauluError:
+    """Return what callers see of an error of a read."""
+    return _find(error, table, _READS) or _internal(error, table)
+
+
+def certain_write_error(error: Exception, table: str) -> TauluError | None:
+    """Return what callers see of a write that surely did not happen; None when it may have."""
+    text = str(error).lower()
+    if isinstance(error, _driver.InvalidRequest) and _TOO_LARGE in text:
+        return LimitExceeded(
+            f"a write to {table} is larger than a batch may be (batch_size_fail_threshold of the "
+            "cluster); send less in one unit",
+            details={"limit": "batch_size_fail_threshold", "table": table},
+        )
+    if isinstance(error, _driver.ErrorMessage) and getattr(error, "code", 0) == _SHEDDING:
+        return Overloaded(
+            f"a node sheds load, and nothing was written to {table}; send again later",
+            details={"table": table},
+            retry_after_s=_RETRY_S,
+        )
+    if not isinstance(error, DRIVER_ERRORS):
+        return _internal(error, table)
+    return _find(error, table, _NOTHING_HAPPENED)
+
+
+def write_error(error: Exception, table: str) -> TauluError:
+    """Return what callers see of an error of a write."""
+    return certain_write_error(error, table) or outcome_unknown(table, str(error))
+
+
+def outcome_unknown(table: str, reason: str) -> WriteOutcomeUnknown:
+    """Return the error of a write that may have happened."""
+    return WriteOutcomeUnknown(
+        f"a write to {table} may or may not have happened ({reason}); send it again with its token",
+        details={"table": table},
+    )
+
+
+def _find(error: Exception, table: str, rules: tuple[_Rule, ...]) -> TauluError | None:
+    for kind, taulu_kind, advice in rules:
+        if isinstance(error, kind):
+            # What the driver says of a lost host holds whole object dumps; its type is enough.
+            reason = type(error).__name__
+            wait_s = _RETRY_S if taulu_kind in (Unavailable, DeadlineExceeded) else None
+            return taulu_kind(
+                f"table {table}: {advice} (Cassandra: {reason})",
+                details={"table": table},
+                retry_after_s=wait_s,
+            )
+    return None
+
+
+def _internal(error: Exception, table: str) -> TauluError:
+    if isinstance(error, TauluError):
+        return error
+    if isinstance(error, (TypeError, AttributeError, ValueError, OverflowError)):
+        # Values of a type that the table does not declare; the gateway refuses them earlier.
+        return InvalidArgument(f"a value for {table} is not of its column's type: {error}")
+    return Internal(f"{type(error).__name__} in the Cassandra adapter for {table}: {error}")

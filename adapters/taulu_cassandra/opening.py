@@ -1,0 +1,114 @@
+"""Making tables, or checking that those which are there fit. All of it blocks."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from taulu.model import ConfigError, SchemaConflict, TauluError, Unavailable
+from taulu_cassandra._driver import InvalidRequest, Session
+from taulu_cassandra.definitions import create_keyspace, create_tables
+from taulu_cassandra.layout import Layout, quoted
+from taulu_cassandra.mapping import DRIVER_ERRORS, read_error
+from taulu_cassandra.settings import CassandraSettings
+from taulu_cassandra.shape import merged_shape, parse_shape, shape_of
+
+AGREEMENT_S_MAX = 30.0
+
+_FIND_TABLE = (
+    "SELECT comment FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
+)
+_FIND_COLUMNS = (
+    "SELECT column_name, type FROM system_schema.columns "
+    "WHERE keyspace_name = %s AND table_name = %s"
+)
+_FIND_KEYSPACE = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s"
+
+
+def open_table(session: Session, layout: Layout, settings: CassandraSettings) -> None:
+    """Make a table's keyspace and tables where they are missing; add its new columns.
+
+    Safe for several gateways at once: every statement says IF NOT EXISTS, and nothing goes on
+    before all nodes have the same schema.
+
+    Raises:
+        SchemaConflict: What is stored does not fit the description.
+        ConfigError: The cluster refuses the table's options.
+        Unavailable: The cluster cannot be reached, or does not agree on its schema.
+    """
+    table = layout.table
+    try:
+        _make(session, layout, settings)
+    except InvalidRequest as error:
+        raise ConfigError(
+            f"Cassandra refuses table {table.full_name}: {error}; mend its description",
+            details={"table": table.full_name},
+        ) from error
+    except DRIVER_ERRORS as error:
+        raise read_error(error, table.full_name) from error
+
+
+def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None:
+    table = layout.table
+    wanted = shape_of(layout)
+    where = (layout.keyspace, table.name)
+    found = session.run(_FIND_TABLE, where)
+    if not found:
+        if not session.run(_FIND_KEYSPACE, where[:1]):
+            session.run(create_keyspace(layout, settings.replication))
+        # The table itself comes last: where it is seen, its companions are there.
+        for statement in _companions_first(create_tables(layout, wanted.to_comment())):
+            session.run(statement)
+        _agree(session, layout)
+        found = session.run(_FIND_TABLE, where)
+    stored = parse_shape(cast(str, found[0][0]), table)
+    merged = merged_shape(table, stored, wanted)
+    columns = {cast(str, name): cast(str, kind) for name, kind in session.run(_FIND_COLUMNS, where)}
+    _check_native(layout, columns)
+    missing = [field for field in layout.columns if field.name not in columns]
+    for field in missing:
+        session.run(
+            f"ALTER TABLE {layout.name} ADD IF NOT EXISTS {quoted(field.name)} {field.native}"
+        )
+    if merged != stored:
+        comment = merged.to_comment().replace("'", "''")
+        session.run(f"ALTER TABLE {layout.name} WITH comment = '{comment}'")
+    if missing or merged != stored:
+        _agree(session, layout)
+
+
+def _companions_first(statements: list[str]) -> list[str]:
+    return sorted(statements, key=lambda statement: "comment = 'Taulu table " in statement)
+
+
+def _check_native(layout: Layout, columns: dict[str, str]) -> None:
+    wrong = [
+        f"column {field.name} is {columns[field.name]} in Cassandra, not {field.native}"
+        for field in layout.columns
+        if columns.get(field.name, field.native) != field.native
+    ]
+    if wrong:
+        name = layout.table.full_name
+        raise SchemaConflict(
+            f"table {name} was changed behind Taulu's back: {'; '.join(wrong)}",
+            details={"table": name, "differences": "; ".join(wrong)},
+        )
+
+
+def _agree(session: Session, layout: Layout) -> None:
+    if not session.agree(AGREEMENT_S_MAX):
+        raise Unavailable(
+            f"the nodes do not agree on the schema of {layout.table.full_name} after "
+            f"{AGREEMENT_S_MAX:.0f} s; look at `nodetool describecluster`",
+            details={"table": layout.table.full_name},
+        )
+
+
+def connect_error(error: Exception, settings: CassandraSettings) -> TauluError:
+    """Return what is said when no node can be reached."""
+    points = ", ".join(settings.contact_points)
+    return Unavailable(
+        f"no Cassandra node answers on port {settings.port} of {points} "
+        f"({type(error).__name__}); check `contact_points`, `port`, `local_dc` and the user",
+        details={"contact_points": points},
+        retry_after_s=settings.reconnect_s,
+    )
