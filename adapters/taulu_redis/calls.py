@@ -143,9 +143,7 @@ class Calls:
             return self.topology.node_at(item.asking_at)
         return self.topology.node_of(item.command.key)
 
-    async def _send(  # noqa: C901 - one step per kind of reply
-        self, node: Node, items: list[_Item], wish: Wish
-    ) -> None:
+    async def _send(self, node: Node, items: list[_Item], wish: Wish) -> None:
         """Send a pipeline to one node and take its replies in."""
         words = [words for item in items for words in item.all_words()]
         mark = self._mark(node, items[0], wish)
