@@ -1,23 +1,16 @@
-"""What Redis itself shows, refuses, drops and moves under the adapter."""
+"""Servers that are set up otherwise, full, away, forgetful, busy, or in the middle of a move."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from taulu.conformance import ShiftedClock
-from taulu.conformance.row_promises import ALL_TYPES
-from taulu.conformance.subject import Subject, next_page
-from taulu.conformance.tables import BOUNDED, EVENTS, ITEMS, ORDERS, STORAGE, tables_for
+from taulu.conformance.tables import BOUNDED, EVENTS, ITEMS
 from taulu.model import (
-    Column,
-    ColumnType,
     ConfigError,
     Consistency,
     Contention,
@@ -28,17 +21,10 @@ from taulu.model import (
     Kind,
     Level,
     Overloaded,
-    Page,
     Put,
-    Reserve,
     Row,
-    ScanRows,
-    SchemaConflict,
     StorageFull,
-    Table,
-    TypeName,
     Unavailable,
-    Unsupported,
     WriteOutcomeUnknown,
     WriteRows,
     WriteUnit,
@@ -47,7 +33,12 @@ from taulu.model import (
 from taulu.spi import Context, Environment, Feature
 from taulu_redis import RedisAdapter
 from taulu_redis._driver import key_slot
-from tests.conformance.adapters import direct
+from tests.integration.redis_opened import (
+    keys_of,
+    opened,
+    server_with,
+    table_of,
+)
 from tests.testbed.redis_servers import (
     HOST,
     ClusterSet,
@@ -55,131 +46,9 @@ from tests.testbed.redis_servers import (
     SentinelSet,
     Standalone,
     call,
-    wait_until,
 )
 
 pytestmark = pytest.mark.xdist_group("redis")
-
-Options = dict[str, object]
-_STRING = ColumnType(TypeName.STRING)
-
-
-@asynccontextmanager
-async def opened(
-    options: Options, tables: Sequence[Table] | None = None
-) -> AsyncGenerator[tuple[RedisAdapter, Subject]]:
-    """Open an adapter with the suite's tables, or with others."""
-    clock = ShiftedClock()
-    adapter = RedisAdapter.create(options, Environment(clock=clock))
-    try:
-        await adapter.open()
-        for table in tables_for(adapter.capabilities) if tables is None else tables:
-            await adapter.prepare(table)
-        harness = direct(RedisAdapter, options, is_durable=True, capabilities=adapter.capabilities)
-        yield adapter, Subject(harness, adapter.execute, clock)
-    finally:
-        await adapter.close()
-
-
-@contextmanager
-def server_with(folder: Path, **config: str) -> Generator[Standalone]:
-    """Run a server that is set up in another way."""
-    servers = Standalone(folder, {name.replace("_", "-"): value for name, value in config.items()})
-    try:
-        yield servers.start()
-    finally:
-        servers.stop()
-
-
-def keys_of(server: RedisServer, pattern: str) -> list[str]:
-    found = call(server.port, "KEYS", pattern)
-    assert isinstance(found, list)
-    return sorted(found)
-
-
-def fields_of(server: RedisServer, key: str) -> dict[str, str]:
-    found = call(server.port, "HGETALL", key)
-    assert isinstance(found, list)
-    return dict(zip(found[::2], found[1::2], strict=True))
-
-
-async def test_rows_are_read_with_redis_cli(redis_alone: Standalone) -> None:
-    async with opened(redis_alone.options) as (_, subject):
-        texts = {name: value for name, value in ALL_TYPES.items() if name not in {"blob", "point"}}
-        written = await subject.put(ITEMS, Key((subject.name("c-42"),)), texts, ttl_s=3_600)
-        await subject.put(ORDERS, Key((subject.name("c-42"),), (3, "a")), {"count": -7})
-        (row,) = keys_of(redis_alone.server, f"taulu:*:row:{subject.run_id}%2Fc-42")
-        fields = fields_of(redis_alone.server, row)
-        expires = fields.pop("@expires")
-        assert int(expires) > subject.clock.now_us()
-        assert fields == {
-            "@version": str(written.version),
-            "flag": "true",
-            "count": "-9223372036854775808",
-            "ratio": "-0.1",
-            "price": "-12345678901234567890.000100",
-            "text": ALL_TYPES["text"],
-            "at": "1969-12-31T23:59:59.999999Z",
-            "ref": "00112233-4455-6677-8899-aabbccddeeff",
-            "tags": '["","b","a","b"]',
-            "amounts": '{"":0,"x":9223372036854775807}',
-        }
-        (rows,) = keys_of(redis_alone.server, f"taulu:*:rows:{subject.run_id}%2Fc-42")
-        (body,) = call(redis_alone.server.port, "HVALS", rows)  # type: ignore[misc]
-        assert body.split(" ", 2)[1:] == ["-", '{"count":"-7"}']
-
-
-async def test_all_keys_of_a_unit_are_in_one_hash_slot(redis_alone: Standalone) -> None:
-    async with opened(redis_alone.options) as (_, subject):
-        key = Key((subject.name(),))
-        await subject.put(ITEMS, key, {"count": 1}, ttl_s=3_600)
-        await subject.put(ORDERS, Key(key.partition, (3, "a")), {"count": 1}, ttl_s=3_600)
-        await subject.change(BOUNDED, Reserve(key, 1, "hold", 60_000_000, subject.token()))
-        await subject.append(EVENTS, subject.name(), {"count": 1})
-        tags = {k.partition("}")[0] for k in keys_of(redis_alone.server, "taulu:*")}
-        for tag in tags:
-            slots = {key_slot(k.encode()) for k in keys_of(redis_alone.server, f"{tag}}}*")}
-            assert len(slots) == 1
-
-
-async def test_redis_drops_by_itself_what_has_expired(redis_alone: Standalone) -> None:
-    options = {**redis_alone.options, "reclaim_margin_s": 0}
-    async with opened(options) as (_, subject):
-        gone, kept = Key((subject.name("gone"),)), Key((subject.name("kept"),))
-        await subject.put(ITEMS, gone, {"count": 1}, ttl_s=0.2)
-        await subject.put(ITEMS, kept, {"count": 1}, ttl_s=0.2)
-        await subject.put(ITEMS, kept, {"count": 2})
-        whole, part = (subject.name("whole"),), (subject.name("part"),)
-        for name in "ab":
-            await subject.put(ORDERS, Key(whole, (1, name)), {"count": 1}, ttl_s=0.2)
-        await subject.put(ORDERS, Key(part, (1, "a")), {"count": 1}, ttl_s=0.2)
-        await subject.put(ORDERS, Key(part, (1, "b")), {"count": 1})
-        mine = f"taulu:*:row*:{subject.run_id}%2F*"
-        wait_until("that keys are dropped", lambda: len(keys_of(redis_alone.server, mine)) == 2)
-        left = [k.rpartition("%2F")[2] for k in keys_of(redis_alone.server, mine)]
-        assert left == ["kept", "part"]
-        await subject.scan(ITEMS)
-        await subject.scan(ORDERS)
-        indexed = [
-            name
-            for index in keys_of(redis_alone.server, "taulu:*:index")
-            for name in call(redis_alone.server.port, "ZRANGE", index, 0, -1)  # type: ignore[attr-defined]
-            if name.startswith(subject.run_id)
-        ]
-        assert sorted(name.rpartition("%2F")[2] for name in indexed) == ["kept", "part"]
-
-
-async def test_writes_take_along_what_has_expired_in_a_partition(redis_alone: Standalone) -> None:
-    async with opened(redis_alone.options) as (_, subject):
-        owner = subject.name()
-        for n in range(10):
-            await subject.put(ORDERS, Key((owner,), (n, "")), {"count": n}, ttl_s=1)
-        await subject.put(ORDERS, Key((owner,), (99, "")), {"count": 99})
-        (rows,) = keys_of(redis_alone.server, f"taulu:*:rows:{subject.run_id}%2F")
-        assert call(redis_alone.server.port, "HLEN", rows) == 11
-        await subject.pass_time(120)
-        await subject.put(ORDERS, Key((owner,), (98, "")), {"count": 98})
-        assert call(redis_alone.server.port, "HLEN", rows) == 2
 
 
 async def test_a_server_that_forgot_the_scripts_is_taught_again(redis_alone: Standalone) -> None:
@@ -245,6 +114,22 @@ async def test_a_password_is_asked_for_and_never_shown(tmp_path: Path) -> None:
             await subject.put(ITEMS, Key((subject.name(),)), {"count": 1})
 
 
+async def test_a_user_needs_no_more_rights_than_the_readme_says(tmp_path: Path) -> None:
+    rights = "+@read +@write +@scripting +config|get +role +wait +asking +cluster|nodes +ping"
+    with server_with(tmp_path) as servers:
+        words = ["ACL", "SETUSER", "taulu", "on", ">open-sesame", "~taulu:*", "+info"]
+        words += rights.split(" ")
+        call(servers.server.port, *words)
+        login = {"username": "taulu", "password": "open-sesame"}
+        async with opened({**servers.options, **login}) as (adapter, subject):
+            key = Key((subject.name(),))
+            await subject.put(ITEMS, key, {"count": 1})
+            await subject.change(BOUNDED, Increment(key, 1, subject.token()))
+            await subject.append(EVENTS, subject.name(), {"count": 1})
+            assert [row.key for row in await subject.scan(ITEMS)] == [key]
+            assert all(finding.ok for finding in await adapter.examine())
+
+
 async def test_a_server_that_is_not_there_is_unavailable_and_comes_back(tmp_path: Path) -> None:
     with server_with(tmp_path) as servers:
         async with opened(servers.options) as (_, subject):
@@ -284,44 +169,6 @@ async def test_connections_are_bounded_and_so_is_the_line_before_them(
         assert len(refused) < len(units)
 
 
-def _table(name: str, **options: object) -> Table:
-    return Table(
-        "options",
-        name,
-        Kind.KV,
-        (Column("id", _STRING),),
-        columns=(Column("text", _STRING),),
-        storage=STORAGE,
-        options=options,
-    )
-
-
-async def test_a_table_without_an_index_cannot_be_scanned(redis_alone: Standalone) -> None:
-    table = _table("unscanned", scan=False, buckets=3)
-    async with opened(redis_alone.options, [table]) as (adapter, subject):
-        assert Feature.SCAN not in adapter.capabilities_of(table).features
-        await subject.put(table.full_name, Key(("a",)), {"text": "b"})
-        with pytest.raises(Unsupported):
-            await subject.scan(table.full_name)
-        assert keys_of(redis_alone.server, "taulu:{options.unscanned:*:index*") == []
-        for wrong in ({"scan": "no"}, {"buckets": 0}, {"bucket": 1}):
-            assert len(adapter.refusals(_table("wrong", **wrong))) == 1
-
-
-async def test_a_description_that_does_not_fit_is_refused(redis_alone: Standalone) -> None:
-    async with opened(redis_alone.options, [_table("shape")]):
-        pass
-    count = Column("count", ColumnType(TypeName.INT64))
-    wider = replace(_table("shape"), columns=(*_table("shape").columns, count))
-    async with opened(redis_alone.options, [wider]):
-        pass
-    other = replace(_table("shape"), columns=(Column("count", _STRING),))
-    for wrong in (other, _table("shape", buckets=7), _table("shape", scan=False)):
-        with pytest.raises(SchemaConflict):
-            async with opened(redis_alone.options, [wrong]):
-                pass
-
-
 async def test_a_quorum_that_a_failover_could_undo_is_refused(
     redis_sentinel: SentinelSet, redis_cluster: ClusterSet
 ) -> None:
@@ -339,8 +186,12 @@ async def test_a_quorum_that_a_failover_could_undo_is_refused(
 async def test_levels_that_a_set_up_cannot_give_are_refused(redis_sentinel: SentinelSet) -> None:
     unconfirmed = {**redis_sentinel.options, "quorum_replicas": None}
     adapter = RedisAdapter.create(unconfirmed, Environment())
-    log = replace(_table("log"), kind=Kind.LOG, log_partitions=1)
-    for table in (_table("rows"), replace(_table("credits"), kind=Kind.COUNTER, columns=()), log):
+    log = replace(table_of("log"), kind=Kind.LOG, log_partitions=1)
+    for table in (
+        table_of("rows"),
+        replace(table_of("credits"), kind=Kind.COUNTER, columns=()),
+        log,
+    ):
         reasons = adapter.refusals(table)
         assert len(reasons) == 2, reasons
         weak = replace(table, read_level=Level.EVENTUAL, write_level=Level.EVENTUAL)
@@ -414,19 +265,3 @@ def _move(cluster: ClusterSet, source: RedisServer, target: RedisServer, slot: i
         time.sleep(0.01)
     for server in (target, source):
         call(server.port, "CLUSTER", "SETSLOT", slot, "NODE", target_id)
-
-
-async def test_pages_of_a_scan_keep_to_bytes(redis_alone: Standalone) -> None:
-    async with opened(redis_alone.options) as (_, subject):
-        owner = subject.name()
-        for n in range(5):
-            await subject.put(ORDERS, Key((f"{owner}{n}",), (n, "")), {"text": "x" * 900})
-        page: Page | None = Page(1_000, 1_000)
-        found: list[Key] = []
-        while page is not None:
-            got = await subject.run(ScanRows(ORDERS, page))
-            mine = [row.key for row in got.rows if str(row.key.partition[0]).startswith(owner)]
-            assert len(mine) <= 1
-            found += mine
-            page = next_page(page, got)
-        assert len(found) == len(set(found)) == 5
