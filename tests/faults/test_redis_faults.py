@@ -51,7 +51,7 @@ from tests.testbed.redis_servers import (
 
 pytestmark = pytest.mark.xdist_group("redis")
 
-PACE = Pace(healthy_s=1.0, fault_s=2.5)
+PACE = Pace(healthy_s=1.0)
 SLOW_S = 0.15
 Proxies = dict[int, Proxy]
 Break = Callable[[Sequence[RedisServer], Proxies], Fault]
