@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from taulu.model import Clock, TauluError
+from taulu.model import Clock, TauluError, Unavailable
 from taulu_redis import mapping
 from taulu_redis._driver import Argument, Reply, ReplyError
 from taulu_redis.node import Broken, Node
@@ -72,11 +72,13 @@ class _Item:
     asking_at: Address | None = None
     with_text: bool = False
 
-    def words(self) -> tuple[Argument, ...]:
+    def all_words(self) -> list[tuple[Argument, ...]]:
+        """Return the commands to send, the last of which has the reply that counts."""
         command = self.command
+        words = command.words
         if self.with_text and command.script is not None:
-            return command.script.with_text(command.words)
-        return command.words
+            words = command.script.with_text(words)
+        return [words] if self.asking_at is None else [("ASKING",), words]
 
 
 @dataclass(slots=True)
@@ -141,16 +143,10 @@ class Calls:
             return self.topology.node_at(item.asking_at)
         return self.topology.node_of(item.command.key)
 
-    async def _send(  # noqa: C901 - one step per kind of reply
-        self, node: Node, items: list[_Item], wish: Wish
-    ) -> None:
+    async def _send(self, node: Node, items: list[_Item], wish: Wish) -> None:
         """Send a pipeline to one node and take its replies in."""
-        words: list[tuple[Argument, ...]] = []
-        for item in items:
-            if item.asking_at is not None:
-                words.append(("ASKING",))
-            words.append(item.words())
-        mark = self._mark(node, items, wish)
+        words = [words for item in items for words in item.all_words()]
+        mark = self._mark(node, items[0], wish)
         began = self.clock.monotonic()
         try:
             replies = await node.exchange([*words, *mark], wish.deadline)
@@ -161,16 +157,14 @@ class Calls:
                 item.may_be_done |= broken.was_sent
             return
         except TauluError as error:
-            self._doubt = True
             for item in items:
-                item.refusal = error
+                self._refuse(item, error)
             return
-        own = iter(replies[: len(words)])
+        own = iter(replies)
         for item in items:
-            if item.asking_at is not None:
-                next(own)
-            self._take(item, next(own), node)
-        if mark and not self._is_confirmed(replies[-1]):
+            *_, reply = [next(own) for _ in item.all_words()]
+            self._take(item, reply, node)
+        if mark and not self._is_confirmed(*replies[-2:]):
             self._doubt = True
             _withhold(items, wish)
             return
@@ -178,7 +172,7 @@ class Calls:
             node.confirmed_at = max(node.confirmed_at, began)
         wish.confirmed_at = min(wish.confirmed_at, node.confirmed_at)
 
-    def _mark(self, node: Node, items: list[_Item], wish: Wish) -> list[tuple[Argument, ...]]:
+    def _mark(self, node: Node, first: _Item, wish: Wish) -> list[tuple[Argument, ...]]:
         """Return the commands that let the replicas confirm, if they must.
 
         The write is needed: WAIT looks at what this connection has written, and a token that was
@@ -189,11 +183,23 @@ class Calls:
             return []
         left_s = (wish.deadline - self.clock.monotonic()) * _SHARE_OF_TIME
         wait_ms = max(1, int(min(left_s, self.settings.replication_timeout_s) * 1_000))
-        tag = items[0].command.key.partition(b"}")[0] + b"}"
-        return [("SET", tag + b":confirmed", "", "PX", _MARK_MS), ("WAIT", replicas, wait_ms)]
+        tag = first.command.key.partition(b"}")[0] + b"}"
+        write: tuple[Argument, ...] = ("SET", tag + b":confirmed", "", "PX", _MARK_MS)
+        asking: list[tuple[Argument, ...]] = [] if first.asking_at is None else [("ASKING",)]
+        return [*asking, write, ("WAIT", replicas, wait_ms)]
 
-    def _is_confirmed(self, reply: Reply) -> bool:
-        return isinstance(reply, int) and reply >= (self.settings.quorum_replicas or 0)
+    def _is_confirmed(self, written: Reply, replicas: Reply) -> bool:
+        """Return whether the write was carried out here, and is with all replicas."""
+        wanted = self.settings.quorum_replicas or 0
+        return written == b"OK" and isinstance(replicas, int) and replicas >= wanted
+
+    def _refuse(self, item: _Item, error: TauluError) -> None:
+        """Note why a node was not used; only what may be over soon is tried again."""
+        if isinstance(error, Unavailable):
+            self._doubt = True
+            item.refusal = error
+        else:
+            item.answer, item.is_done = error, True
 
     def _take(self, item: _Item, reply: Reply, node: Node) -> None:
         item.asking_at = None

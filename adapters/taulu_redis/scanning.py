@@ -162,6 +162,7 @@ class Scan:
             [read_row(self._spot(partition), wanted) for partition in partitions],
             self.reading.wish,
         )
+        entries: list[_Entry] = []
         gone: list[_Partition] = []
         for partition, answer in zip(partitions, answers, strict=True):
             bucket, name = partition
@@ -173,26 +174,31 @@ class Scan:
                 gone.append(partition)
             else:
                 size = len(name) + _size(answer, wanted)
-                yield _Entry(bucket, name, b"", outcome, size)
+                entries.append(_Entry(bucket, name, b"", outcome, size))
+        # Before the rows are handed on: a page that is full does not come back for the rest.
         await self._forget(gone, "row")
+        for entry in entries:
+            yield entry
 
     async def _wide_rows(self, partitions: Sequence[_Partition]) -> AsyncGenerator[_Entry]:
         answers = await self.reading.calls.run(
             [self._stretch(partition, b"-") for partition in partitions], self.reading.wish
         )
-        gone: list[_Partition] = []
-        for partition, answer in zip(partitions, answers, strict=True):
+        pages: list[tuple[list[bytes], list[bytes], bool]] = []
+        for answer in answers:
             if isinstance(answer, TauluError):
                 raise answer
-            places, stored, has_more = page_of(answer)
+            pages.append(page_of(answer))
+        found = list(zip(partitions, pages, strict=True))
+        await self._forget(
+            [partition for partition, (places, _, _) in found if not places], "order"
+        )
+        for partition, (places, stored, has_more) in found:
             for place, data in zip(places, stored, strict=True):
                 yield self._entry(partition, place, data)
             if has_more:
                 async for entry in self._rest_of(partition, places[-1]):
                     yield entry
-            elif not places:
-                gone.append(partition)
-        await self._forget(gone, "order")
 
     async def _rest_of(self, partition: _Partition, clustering: bytes) -> AsyncGenerator[_Entry]:
         """Yield the rows of a partition behind one of them."""

@@ -7,8 +7,10 @@ take over: with any server of its shard gone it is not acknowledged, and nothing
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import wraps
 
 import pytest
 
@@ -32,8 +34,9 @@ from taulu.model import (
 from taulu.spi import Context, Environment
 from taulu_redis import RedisAdapter
 from tests.faults.calls import Pace
+from tests.faults.cell import Cell, UnderFault
 from tests.faults.tables import fault_tables
-from tests.faults.workload import Expect, Fault, Steps, run_under_fault
+from tests.faults.workload import Expect, Fault, Steps
 from tests.testbed.proxy import Proxy
 from tests.testbed.redis_proxies import behind_proxies
 from tests.testbed.redis_servers import (
@@ -48,7 +51,7 @@ from tests.testbed.redis_servers import (
 
 pytestmark = pytest.mark.xdist_group("redis")
 
-PACE = Pace(healthy_s=1.0, fault_s=2.5)
+PACE = Pace(healthy_s=1.0)
 SLOW_S = 0.15
 Proxies = dict[int, Proxy]
 Break = Callable[[Sequence[RedisServer], Proxies], Fault]
@@ -64,6 +67,10 @@ def pause(hit: Sequence[RedisServer], proxies: Proxies) -> Fault:
 
 def slow(hit: Sequence[RedisServer], proxies: Proxies) -> Fault:
     return _each(hit, lambda s: proxies[s.port].slow(SLOW_S), lambda s: proxies[s.port].mend())
+
+
+def silence(hit: Sequence[RedisServer], proxies: Proxies) -> Fault:
+    return _each(hit, lambda s: proxies[s.port].silence(), lambda s: proxies[s.port].mend())
 
 
 def cut(hit: Sequence[RedisServer], proxies: Proxies) -> Fault:
@@ -88,37 +95,59 @@ async def opened(options: dict[str, object]) -> AsyncGenerator[RedisAdapter]:
         await adapter.close()
 
 
-async def work(
-    options: dict[str, object],
-    servers: Sequence[RedisServer],
-    fault: Break,
-    expect: Expect,
-    hit: Sequence[RedisServer],
-) -> None:
-    with behind_proxies(servers) as proxies:
-        async with opened(options) as adapter:
-            tables = fault_tables(adapter.capabilities)
-            for table in tables.all():
-                assert adapter.refusals(table) == []
-                await adapter.prepare(table)
-            await run_under_fault(
-                adapter.execute, tables, fault=fault(hit, proxies), expect=expect, pace=PACE
-            )
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Servers, and those of them that are hit."""
+
+    shape: str
+    options: dict[str, object]
+    servers: Sequence[RedisServer]
+    hit: Sequence[RedisServer]
+    extent: str = "one node"
+
+
+Work = Callable[[Ground, Break, Expect], Awaitable[None]]
+
+
+@pytest.fixture
+def work(under_fault: UnderFault) -> Work:
+    """Return what runs the workload around a fault."""
+
+    async def run(ground: Ground, fault: Break, expect: Expect) -> None:
+        with behind_proxies(ground.servers) as proxies:
+            async with opened(ground.options) as adapter:
+                tables = fault_tables(adapter.capabilities)
+                for table in tables.all():
+                    assert adapter.refusals(table) == []
+                    await adapter.prepare(table)
+                await under_fault(
+                    Cell(f"redis, {ground.shape}", fault.__name__, ground.extent),
+                    adapter.execute,
+                    tables,
+                    fault=fault(ground.hit, proxies),
+                    expect=expect,
+                    pace=PACE,
+                )
+
+    return run
 
 
 @pytest.mark.parametrize(
-    ("fault", "serves"), [(kill, False), (pause, False), (slow, True), (cut, False)]
+    ("fault", "serves"),
+    [(kill, False), (pause, False), (slow, True), (silence, False), (cut, False)],
 )
 async def test_a_server_alone_keeps_its_promises_under(
-    fault: Break, serves: bool, redis_alone: Standalone
+    fault: Break, serves: bool, work: Work, redis_alone: Standalone
 ) -> None:
     server = redis_alone.server
-    await work(redis_alone.options, [server], fault, Expect(serves=serves), [server])
+    ground = Ground("alone", redis_alone.options, [server], [server])
+    await work(ground, fault, Expect(serves=serves))
 
 
 def until(fault: Break, what: str, is_so: Callable[[], bool]) -> Break:
     """Let a fault be in force only when something has come of it."""
 
+    @wraps(fault)
     def break_it(hit: Sequence[RedisServer], proxies: Proxies) -> Fault:
         steps = fault(hit, proxies)
 
@@ -132,34 +161,49 @@ def until(fault: Break, what: str, is_so: Callable[[], bool]) -> Break:
 
 
 @pytest.mark.parametrize(
-    ("fault", "serves"), [(kill, False), (pause, False), (slow, True), (cut, False)]
+    ("fault", "serves"),
+    [(kill, False), (pause, False), (slow, True), (silence, False), (cut, False)],
 )
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("extent", ["one node", "majority"])
 async def test_a_primary_behind_sentinel_keeps_its_promises_under(
-    fault: Break, serves: bool, count: int, redis_sentinel: SentinelSet
+    fault: Break, serves: bool, extent: str, work: Work, redis_sentinel: SentinelSet
 ) -> None:
-    """One server is the primary; a majority is the primary and a replica."""
+    """One node is the primary; a majority is the primary and a replica."""
     redis_sentinel.wait_whole()
     primary = redis_sentinel.primary()
-    hit = [primary, *(s for s in redis_sentinel.servers if s is not primary)][:count]
+    others = [server for server in redis_sentinel.servers if server is not primary]
+    hit = [primary] if extent == "one node" else [primary, others[0]]
     if fault in {kill, pause}:
         fault = until(fault, "a failover", lambda: redis_sentinel.primary() not in hit)
-    await work(redis_sentinel.options, redis_sentinel.servers, fault, Expect(serves=serves), hit)
+    ground = Ground("sentinel", redis_sentinel.options, redis_sentinel.servers, hit, extent)
+    await work(ground, fault, Expect(serves=serves))
+
+
+async def test_without_one_of_its_replicas_a_primary_confirms_nothing(
+    work: Work, redis_sentinel: SentinelSet
+) -> None:
+    redis_sentinel.wait_whole()
+    primary = redis_sentinel.primary()
+    hit = [server for server in redis_sentinel.servers if server is not primary][:1]
+    servers = redis_sentinel.servers
+    ground = Ground("sentinel", redis_sentinel.options, servers, hit, "one replica")
+    await work(ground, kill, Expect(serves=False))
 
 
 @pytest.mark.parametrize(
     ("fault", "serves"),
     # The keys of the other primaries are served as before.
-    [(kill, None), (pause, None), (slow, True), (cut, None)],
+    [(kill, None), (pause, None), (slow, True), (silence, None), (cut, None)],
 )
 async def test_a_cluster_keeps_its_promises_with_one_primary_under(
-    fault: Break, serves: bool | None, redis_cluster: ClusterSet
+    fault: Break, serves: bool | None, work: Work, redis_cluster: ClusterSet
 ) -> None:
     redis_cluster.wait_whole()
     hit = redis_cluster.primary_servers()[:1]
     if fault in {kill, pause}:
         fault = until(fault, "a failover", lambda: len(_primaries_without(hit, redis_cluster)) == 3)
-    await work(redis_cluster.options, redis_cluster.servers, fault, Expect(serves=serves), hit)
+    ground = Ground("cluster", redis_cluster.options, redis_cluster.servers, hit)
+    await work(ground, fault, Expect(serves=serves))
 
 
 def _primaries_without(hit: Sequence[RedisServer], cluster: ClusterSet) -> list[RedisServer]:
@@ -170,16 +214,17 @@ def _primaries_without(hit: Sequence[RedisServer], cluster: ClusterSet) -> list[
 @pytest.mark.parametrize(
     ("fault", "serves"),
     # Without a majority of primaries there is no failover, and the cluster is down.
-    [(kill, False), (pause, False), (slow, True), (cut, None)],
+    [(kill, False), (pause, False), (slow, True), (silence, None), (cut, None)],
 )
 async def test_a_cluster_keeps_its_promises_with_a_majority_under(
-    fault: Break, serves: bool | None, redis_cluster: ClusterSet
+    fault: Break, serves: bool | None, work: Work, redis_cluster: ClusterSet
 ) -> None:
     redis_cluster.wait_whole()
     *hit, rest = redis_cluster.primary_servers()
     if fault in {kill, pause}:
         fault = until(fault, "that the cluster is down", lambda: _is_down(rest))
-    await work(redis_cluster.options, redis_cluster.servers, fault, Expect(serves=serves), hit)
+    ground = Ground("cluster", redis_cluster.options, redis_cluster.servers, hit, "majority")
+    await work(ground, fault, Expect(serves=serves))
 
 
 def _is_down(server: RedisServer) -> bool:
@@ -200,7 +245,7 @@ async def test_a_deposed_primary_confirms_nothing(redis_sentinel: SentinelSet) -
         try:
             wait_until("a failover", lambda: redis_sentinel.primary() is not deposed)
             for watcher in redis_sentinel.watchers:
-                watcher.running.pause()
+                watcher.running.kill()
             deposed.running.resume()
             assert info(deposed.port)["role"] == "master"
             weak, strong = [await _read(adapter, name, level) for level in _WEAK_AND_STRONG]
@@ -210,7 +255,7 @@ async def test_a_deposed_primary_confirms_nothing(redis_sentinel: SentinelSet) -
             assert isinstance(unknown, WriteOutcomeUnknown)
         finally:
             for watcher in redis_sentinel.watchers:
-                watcher.running.resume()
+                watcher.start()
         await _until_written(adapter, name, "resent", Level.QUORUM)
 
 

@@ -21,7 +21,8 @@ _SETTLE_S_MAX = 60.0
 _REST_S = 0.1
 _SLOTS = 16_384
 _BUS_OFFSET = 10_000
-_PORT_MAX = 55_000
+_GIVEN_OUT_MIN = 32_768
+"""From here on the kernel gives ports to clients."""
 
 
 def call(port: int, *words: object, timeout_s: float = 2.0) -> object:
@@ -57,15 +58,14 @@ def info(port: int) -> dict[str, str]:
 
 
 def port_for_cluster() -> int:
-    """Return a free port whose bus port, 10000 above, is a port and free, too."""
+    """Return a free port whose bus port, 10000 above, is free and not given out, too."""
     while True:
         port = free_port()
-        if port + _BUS_OFFSET > 65_535:
-            port -= 20_000
-        with contextlib.suppress(OSError), socket.socket() as own, socket.socket() as bus:
-            own.bind((HOST, port))
-            bus.bind((HOST, port + _BUS_OFFSET))
-            return port
+        bus_port = port + _BUS_OFFSET
+        with contextlib.suppress(OSError), socket.socket() as bus:
+            bus.bind((HOST, bus_port))
+            if bus_port < _GIVEN_OUT_MIN:
+                return port
 
 
 def wait_until(what: str, is_so: object) -> None:
