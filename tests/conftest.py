@@ -1,3 +1,8 @@
 """What every test folder may use."""
 
-pytest_plugins = ["pytester", "tests.results", "tests.testbed.redis_fixtures"]
+pytest_plugins = [
+    "pytester",
+    "tests.results",
+    "tests.testbed.postgres_fixture",
+    "tests.testbed.redis_fixtures",
+]

@@ -29,6 +29,7 @@ __all__ = [
     "Many",
     "SqlRow",
     "connect",
+    "is_refusal",
     "parse_dsn",
     "primary_message",
     "sql_state",
@@ -40,6 +41,13 @@ SqlRow: TypeAlias = tuple[Any, ...]
 _STATEMENT_TIMEOUTS_S = (1, 2, 5, 10, 30, 60, 300, 3_600)
 """The server's limit is the first of these above the caller's, so that it changes seldom."""
 _ABORT_S_MAX = 1.0
+_REFUSALS = (
+    "authentication failed",
+    "no pg_hba.conf entry",
+    "no password supplied",
+    "does not exist",
+    "permission denied for database",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,14 @@ class Many:
 def sql_state(error: DriverError) -> str | None:
     """Return the SQLSTATE of an error; None when it did not come from the server."""
     return error.sqlstate
+
+
+def is_refusal(error: DriverError) -> bool:
+    """Return whether a connection was refused for who asks, or for what database.
+
+    The driver gives no SQLSTATE for errors of connecting, only the server's words.
+    """
+    return sql_state(error) is None and any(words in str(error) for words in _REFUSALS)
 
 
 def primary_message(error: DriverError) -> str:
@@ -87,8 +103,6 @@ class Connection:
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
         self._limit_s: int | None = None
-        self.was_aborted = False
-        """Whether it was given up because a deadline passed."""
 
     @property
     def is_broken(self) -> bool:
@@ -151,13 +165,16 @@ class Connection:
             for cursor in cursors
         ]
 
-    async def _abort(self, task: asyncio.Future[list[list[SqlRow]]]) -> None:
-        """End a call at once by shutting the socket down."""
-        self.was_aborted = True
+    def shut_down(self) -> None:
+        """Cut the connection, so that a call on it in another task fails at once."""
         with contextlib.suppress(OSError, DriverError):
             descriptor = os.dup(self._connection.pgconn.socket)
             with socket.socket(fileno=descriptor) as handle:
                 handle.shutdown(socket.SHUT_RDWR)
+
+    async def _abort(self, task: asyncio.Future[list[list[SqlRow]]]) -> None:
+        """End a call at once, and the connection with it."""
+        self.shut_down()
         await asyncio.wait({task}, timeout=_ABORT_S_MAX)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):

@@ -17,10 +17,8 @@ from tests.faults.calls import Pace
 from tests.faults.cell import Cell, UnderFault
 from tests.faults.tables import FaultTables, fault_tables
 from tests.faults.workload import Expect, Fault, Steps
-from tests.testbed.postgres_server import PostgresServer, behind_proxy, postgres
+from tests.testbed.postgres_server import PostgresServer, behind_proxy
 from tests.testbed.proxy import Proxy
-
-__all__ = ["postgres"]
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -72,9 +70,7 @@ def cut_again_and_again(server: PostgresServer, proxy: Proxy) -> Fault:
 
 
 @asynccontextmanager
-async def reached_through(
-    proxy: Proxy, server: PostgresServer
-) -> AsyncGenerator[PostgresAdapter]:
+async def reached_through(proxy: Proxy, server: PostgresServer) -> AsyncGenerator[PostgresAdapter]:
     adapter = PostgresAdapter.create(server.options(proxy.port), Environment())
     await adapter.open()
     try:

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests.testbed.provision import program
 from tests.testbed.proxy import Proxy
 from tests.testbed.server_process import ServerProcess, answers, free_port
@@ -111,33 +109,58 @@ def _children(pid: int) -> list[int]:
 @contextmanager
 def postgres_server() -> Generator[PostgresServer]:
     """Start a new server; stop it and remove its folder at the end."""
-    initdb, postgres = _program("initdb"), _program("postgres")
     folder = Path(tempfile.mkdtemp(prefix="taulu-postgres-"))
     user = _own_by_unprivileged(folder)
     password = folder / "password"
     password.write_text(PASSWORD)
     password.chmod(0o644)
     data = folder / "data"
-    init = [initdb, "-D", str(data), "-U", USER, "-A", "scram-sha-256"]
+    init = [_program("initdb"), "-D", str(data), "-U", USER, "-A", "scram-sha-256"]
     init += ["--pwfile", str(password), "-E", "UTF8", "--locale", "C.UTF-8"]
     subprocess.run(
         init, check=True, capture_output=True, timeout=_INIT_S_MAX, user=user, cwd=folder
     )
+    server = _server(folder, user)
+    try:
+        server.start()
+        _create_database(server.port)
+        yield server
+    finally:
+        _remove(server)
+
+
+@contextmanager
+def standby_of(server: PostgresServer) -> Generator[PostgresServer]:
+    """Start a streaming standby of a server; it serves reads and follows within milliseconds."""
+    folder = Path(tempfile.mkdtemp(prefix="taulu-standby-"))
+    user = _own_by_unprivileged(folder)
+    data = folder / "data"
+    copy = [_program("pg_basebackup"), "-D", str(data), "-R", "-c", "fast", "-X", "stream"]
+    copy += ["-h", HOST, "-p", str(server.port), "-U", USER]
+    environment = {**os.environ, "PGPASSWORD": PASSWORD}
+    subprocess.run(copy, check=True, capture_output=True, user=user, cwd=folder, env=environment)
+    standby = _server(folder, user)
+    try:
+        standby.start()
+        yield standby
+    finally:
+        _remove(standby)
+
+
+def _server(folder: Path, user: str | None) -> PostgresServer:
+    """Return a server on the data of a folder, not started."""
     port = free_port()
-    command = [postgres, "-D", str(data), "-p", str(port), "-k", str(folder)]
+    command = [_program("postgres"), "-D", str(folder / "data"), "-p", str(port), "-k", str(folder)]
     for setting in (f"listen_addresses={HOST}", "max_connections=60", "shared_buffers=64MB"):
         command += ["-c", setting]
     process = ServerProcess("postgres", command, folder, lambda: _is_ready(port), user=user)
-    server = PostgresServer(folder, process, port)
-    try:
-        server.start()
-        _create_database(port)
-        yield server
-    finally:
-        if process.is_running:
-            server.resume()
-        process.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    return PostgresServer(folder, process, port)
+
+
+def _remove(server: PostgresServer) -> None:
+    if server.process.is_running:
+        server.kill()
+    shutil.rmtree(server.folder, ignore_errors=True)
 
 
 def _own_by_unprivileged(folder: Path) -> str | None:
@@ -162,13 +185,6 @@ def _create_database(port: int) -> None:
     subprocess.run(
         create, check=True, capture_output=True, env={**os.environ, "PGPASSWORD": PASSWORD}
     )
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Generator[PostgresServer]:
-    """One server for all the tests of a process."""
-    with postgres_server() as server:
-        yield server
 
 
 @contextmanager
