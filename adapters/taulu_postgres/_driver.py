@@ -39,7 +39,9 @@ SqlRow: TypeAlias = tuple[Any, ...]
 """One result row; what its fields are is known where its statement is."""
 
 _STATEMENT_TIMEOUTS_S = (1, 2, 5, 10, 30, 60, 300, 3_600)
-"""The server's limit is the first of these above the caller's, so that it changes seldom."""
+"""The server's limit is the first of these above the caller's, or not much more, so that it
+changes seldom."""
+_SLACK = 5
 _ABORT_S_MAX = 1.0
 _REFUSALS = (
     "authentication failed",
@@ -102,7 +104,7 @@ class Connection:
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
-        self._limit_s: int | None = None
+        self._limit_s = -1
 
     @property
     def is_broken(self) -> bool:
@@ -130,14 +132,12 @@ class Connection:
     async def ask(self, calls: Sequence[Call | Many], timeout_s: float) -> list[list[SqlRow]]:
         """Run statements in order, in one round trip; return the rows of each `Call`.
 
+        The server gives up soon after the caller: a statement is limited to a few times the
+        timeout, which costs a round trip of its own when the timeouts of calls change much.
+
         The statements are no transaction unless they say so; the first that fails ends them.
         """
-        limit_s = next((s for s in _STATEMENT_TIMEOUTS_S if s >= timeout_s), 0)
-        if limit_s != self._limit_s:
-            calls = (Call(f"SET statement_timeout = {limit_s * 1_000}"), *calls)
-        # Unknown until the answer has come: a transaction that is rolled back takes it along.
-        before, self._limit_s = self._limit_s, None
-        task = asyncio.ensure_future(self._ask(calls))
+        task = asyncio.ensure_future(self._ask_within(calls, timeout_s))
         try:
             done, _ = await asyncio.wait({task}, timeout=max(timeout_s, 0))
         except asyncio.CancelledError:
@@ -146,9 +146,17 @@ class Connection:
         if not done:
             await self._abort(task)
             raise TimeoutError
-        answers = task.result()
-        self._limit_s = limit_s
-        return answers if limit_s == before else answers[1:]
+        return task.result()
+
+    async def _ask_within(
+        self, calls: Sequence[Call | Many], timeout_s: float
+    ) -> list[list[SqlRow]]:
+        wanted_s = next((s for s in _STATEMENT_TIMEOUTS_S if s >= timeout_s), 0)
+        if not wanted_s <= self._limit_s <= wanted_s * _SLACK:
+            # By itself, since one that is rolled back with a transaction would not hold.
+            await self._ask([Call(f"SET statement_timeout = {wanted_s * 1_000}")])
+            self._limit_s = wanted_s
+        return await self._ask(calls)
 
     async def _ask(self, calls: Sequence[Call | Many]) -> list[list[SqlRow]]:
         cursors: list[AsyncRawCursor[Any]] = []
