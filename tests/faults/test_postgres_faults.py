@@ -6,6 +6,7 @@ every call ends in time with an error that says so, and the adapter comes back b
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.xdist_group("postgres")
 TABLES: FaultTables = fault_tables(PostgresAdapter.capabilities)
 PACE = Pace(healthy_s=1.0, fault_s=3.0)
 SLOW_S = 0.1
+CUTS = 30
+CUT_EVERY_S = 0.07
 
 
 def kill(server: PostgresServer, proxy: Proxy) -> Fault:
@@ -62,9 +65,10 @@ def cut_again_and_again(server: PostgresServer, proxy: Proxy) -> Fault:
     """Cut every connection many times, so that answers to COMMIT are lost in numbers."""
 
     def inject() -> None:
-        for _ in range(20):
+        for _ in range(CUTS):
             proxy.cut()
             proxy.mend()
+            time.sleep(CUT_EVERY_S)
 
     return Steps(inject, lambda: None)
 

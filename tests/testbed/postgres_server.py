@@ -153,13 +153,22 @@ def _server(folder: Path, user: str | None) -> PostgresServer:
     command = [_program("postgres"), "-D", str(folder / "data"), "-p", str(port), "-k", str(folder)]
     for setting in (f"listen_addresses={HOST}", "max_connections=60", "shared_buffers=64MB"):
         command += ["-c", setting]
-    process = ServerProcess("postgres", command, folder, lambda: _is_ready(port), user=user)
+    process = ServerProcess(
+        "postgres",
+        command,
+        folder,
+        lambda: _is_ready(port),
+        user=user,
+        # What PostgreSQL calls a fast shutdown; SIGTERM would wait for its clients.
+        stop_signal=signal.SIGINT,
+    )
     return PostgresServer(folder, process, port)
 
 
 def _remove(server: PostgresServer) -> None:
     if server.process.is_running:
-        server.kill()
+        server.resume()
+        server.process.stop()
     shutil.rmtree(server.folder, ignore_errors=True)
 
 
