@@ -14,7 +14,7 @@ from taulu.model import (
     ConfigError,
     Consistency,
     FromEarliest,
-    FromLatest,
+    FromOffset,
     GetRows,
     Key,
     Level,
@@ -102,7 +102,8 @@ async def test_a_reader_is_woken_by_what_another_gateway_appends(postgres: Postg
         (first,) = (await writer.execute(record, context())).outcomes
 
         async def wait_for_more() -> LogPage:
-            read = ReadLog(events.full_name, first.partition, FromLatest(), 10, 10_000, wait_s=8)
+            behind = FromOffset(first.offset + 1)
+            read = ReadLog(events.full_name, first.partition, behind, 10, 10_000, wait_s=8)
             return await reader.execute(read, context())
 
         async with asyncio.TaskGroup() as group:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ _FOLDERS = ["usr/lib/postgresql/*/bin"]
 _PACKAGE = "postgresql"
 _UNPRIVILEGED = "postgres"
 _INIT_S_MAX = 120.0
+_DEATH_S_MAX = 10.0
+_DEATH_POLL_S = 0.01
 
 
 @dataclass
@@ -58,27 +61,32 @@ class PostgresServer:
     def kill(self) -> None:
         """End postmaster and backends with SIGKILL, as a machine that loses its power does.
 
-        Backends are sessions of their own, outside of the postmaster's process group.
+        Backends are sessions of their own, outside of the postmaster's process group. One that
+        lived on would keep the shared memory, and the server from starting again.
         """
-        family = [self.pid, *_children(self.pid)]
-        for pid in family:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self.pause()
+        backends = _children(self.pid)
+        for pid in [self.pid, *backends]:
+            _signal(pid, signal.SIGKILL)
         assert self.process.process is not None
-        self.process.process.wait(10)
+        self.process.process.wait(_DEATH_S_MAX)
         self.process.process = None
+        give_up = time.monotonic() + _DEATH_S_MAX
+        while any(_is_alive(pid) for pid in backends):
+            assert time.monotonic() < give_up, "a killed backend lives on"
+            time.sleep(_DEATH_POLL_S)
 
     def pause(self) -> None:
         """Stop postmaster and backends in their tracks."""
-        for pid in [self.pid, *_children(self.pid)]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
+        # The postmaster first, so that it makes no backend that is overlooked.
+        _signal(self.pid, signal.SIGSTOP)
+        for pid in _children(self.pid):
+            _signal(pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let them go on."""
         for pid in [*_children(self.pid), self.pid]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+            _signal(pid, signal.SIGCONT)
 
     def start(self) -> None:
         """Start, or start again after a kill; recovery included."""
@@ -99,6 +107,18 @@ class PostgresServer:
 
 def _program(name: str) -> str:
     return str(program(name, _PACKAGE, _FOLDERS))
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _is_alive(pid: int) -> bool:
+    """Return whether a process runs; one that waits to be reaped does not."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def _children(pid: int) -> list[int]:
