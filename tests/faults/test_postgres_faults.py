@@ -24,7 +24,7 @@ from tests.testbed.proxy import Proxy
 pytestmark = pytest.mark.xdist_group("postgres")
 
 TABLES: FaultTables = fault_tables(PostgresAdapter.capabilities)
-PACE = Pace(healthy_s=1.0, fault_s=3.0)
+PACE = Pace(healthy_s=2.5, fault_s=3.0)
 SLOW_S = 0.1
 CUTS = 30
 CUT_EVERY_S = 0.07
