@@ -4,5 +4,6 @@ pytest_plugins = [
     "pytester",
     "tests.results",
     "tests.testbed.kafka_fixtures",
+    "tests.testbed.postgres_fixture",
     "tests.testbed.redis_fixtures",
 ]

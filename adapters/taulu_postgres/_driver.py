@@ -29,6 +29,7 @@ __all__ = [
     "Many",
     "SqlRow",
     "connect",
+    "is_refusal",
     "parse_dsn",
     "primary_message",
     "sql_state",
@@ -38,8 +39,17 @@ SqlRow: TypeAlias = tuple[Any, ...]
 """One result row; what its fields are is known where its statement is."""
 
 _STATEMENT_TIMEOUTS_S = (1, 2, 5, 10, 30, 60, 300, 3_600)
-"""The server's limit is the first of these above the caller's, so that it changes seldom."""
+"""The server's limit is the first of these above the caller's, or not much more, so that it
+changes seldom."""
+_SLACK = 5
 _ABORT_S_MAX = 1.0
+_REFUSALS = (
+    "authentication failed",
+    "no pg_hba.conf entry",
+    "no password supplied",
+    "does not exist",
+    "permission denied for database",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,14 @@ class Many:
 def sql_state(error: DriverError) -> str | None:
     """Return the SQLSTATE of an error; None when it did not come from the server."""
     return error.sqlstate
+
+
+def is_refusal(error: DriverError) -> bool:
+    """Return whether a connection was refused for who asks, or for what database.
+
+    The driver gives no SQLSTATE for errors of connecting, only the server's words.
+    """
+    return sql_state(error) is None and any(words in str(error) for words in _REFUSALS)
 
 
 def primary_message(error: DriverError) -> str:
@@ -86,9 +104,7 @@ class Connection:
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
-        self._limit_s: int | None = None
-        self.was_aborted = False
-        """Whether it was given up because a deadline passed."""
+        self._limit_s = -1
 
     @property
     def is_broken(self) -> bool:
@@ -116,14 +132,12 @@ class Connection:
     async def ask(self, calls: Sequence[Call | Many], timeout_s: float) -> list[list[SqlRow]]:
         """Run statements in order, in one round trip; return the rows of each `Call`.
 
+        The server gives up soon after the caller: a statement is limited to a few times the
+        timeout, which costs a round trip of its own when the timeouts of calls change much.
+
         The statements are no transaction unless they say so; the first that fails ends them.
         """
-        limit_s = next((s for s in _STATEMENT_TIMEOUTS_S if s >= timeout_s), 0)
-        if limit_s != self._limit_s:
-            calls = (Call(f"SET statement_timeout = {limit_s * 1_000}"), *calls)
-        # Unknown until the answer has come: a transaction that is rolled back takes it along.
-        before, self._limit_s = self._limit_s, None
-        task = asyncio.ensure_future(self._ask(calls))
+        task = asyncio.ensure_future(self._ask_within(calls, timeout_s))
         try:
             done, _ = await asyncio.wait({task}, timeout=max(timeout_s, 0))
         except asyncio.CancelledError:
@@ -132,9 +146,17 @@ class Connection:
         if not done:
             await self._abort(task)
             raise TimeoutError
-        answers = task.result()
-        self._limit_s = limit_s
-        return answers if limit_s == before else answers[1:]
+        return task.result()
+
+    async def _ask_within(
+        self, calls: Sequence[Call | Many], timeout_s: float
+    ) -> list[list[SqlRow]]:
+        wanted_s = next((s for s in _STATEMENT_TIMEOUTS_S if s >= timeout_s), 0)
+        if not wanted_s <= self._limit_s <= wanted_s * _SLACK:
+            # By itself, since one that is rolled back with a transaction would not hold.
+            await self._ask([Call(f"SET statement_timeout = {wanted_s * 1_000}")])
+            self._limit_s = wanted_s
+        return await self._ask(calls)
 
     async def _ask(self, calls: Sequence[Call | Many]) -> list[list[SqlRow]]:
         cursors: list[AsyncRawCursor[Any]] = []
@@ -151,13 +173,16 @@ class Connection:
             for cursor in cursors
         ]
 
-    async def _abort(self, task: asyncio.Future[list[list[SqlRow]]]) -> None:
-        """End a call at once by shutting the socket down."""
-        self.was_aborted = True
+    def shut_down(self) -> None:
+        """Cut the connection, so that a call on it in another task fails at once."""
         with contextlib.suppress(OSError, DriverError):
             descriptor = os.dup(self._connection.pgconn.socket)
             with socket.socket(fileno=descriptor) as handle:
                 handle.shutdown(socket.SHUT_RDWR)
+
+    async def _abort(self, task: asyncio.Future[list[list[SqlRow]]]) -> None:
+        """End a call at once, and the connection with it."""
+        self.shut_down()
         await asyncio.wait({task}, timeout=_ABORT_S_MAX)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from taulu.model import (
@@ -31,7 +31,6 @@ from taulu.model import (
     RowPage,
     RowReads,
     ScanRows,
-    Source,
     Table,
     TauluError,
     WriteResults,
@@ -41,10 +40,11 @@ from taulu.model import (
 from taulu.model.result import Appended
 from taulu.spi import Adapter, Capabilities, Context, Environment, Feature, Finding
 from taulu_postgres import counters, log_statements, logs, reading
-from taulu_postgres._driver import DriverError
+from taulu_postgres._driver import Call, DriverError, SqlRow
 from taulu_postgres.database import Database
 from taulu_postgres.examination import examine
 from taulu_postgres.follow import Ends, Follower
+from taulu_postgres.levels import Asked, Freshness, Reads
 from taulu_postgres.logs import LogStretch
 from taulu_postgres.mapping import refusal_of, to_taulu
 from taulu_postgres.names import Names
@@ -58,21 +58,6 @@ _log = logging.getLogger(__name__)
 _LOOK_S_MAX = 5.0
 _PURGED_UNDER_READER_MAX = 5
 _MICROSECONDS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """When and how a read is made."""
-
-    now_us: int
-    as_of: str
-    level: Level
-
-    def facts(self, version: int, lag_us: int) -> Facts:
-        """Return what the read delivered."""
-        if not self.as_of:
-            return Facts(Level.LINEARIZABLE, version, self.now_us)
-        return Facts(self.level, version, self.now_us - lag_us, Source.REPLICA)
 
 
 class PostgresAdapter(Adapter):
@@ -93,6 +78,7 @@ class PostgresAdapter(Adapter):
         self._window_us = int(environment.token_window_s * _MICROSECONDS)
         self._names = Names.of(settings)
         self._database = Database(settings, self._names, environment.clock)
+        self._reads = Reads(self._database, self._database.standbys, environment.clock)
         self._stored: dict[str, StoredTable] = {}
         self._follower = Follower(self._look_at_log, settings.log_poll_interval_s)
         self._purging: asyncio.Task[None] | None = None
@@ -130,31 +116,28 @@ class PostgresAdapter(Adapter):
         self._stored[table.full_name] = stored
 
     async def _get_rows(self, operation: GetRows, table: Table, context: Context) -> RowReads:
-        stored = self._stored[table.full_name]
-        moment = self._moment(table, operation.consistency)
-        with _own_refusals():
-            call = reading.get_call(stored, operation, moment.as_of)
-            (found,) = await self._database.read([call], context.deadline)
-        outcomes = reading.outcomes_of(stored, operation, found, moment.now_us)
+        stored, now_us = self._stored[table.full_name], self._clock.now_us()
+        call = partial(reading.get_call, stored, operation)
+        found, fresh = await self._read(operation.consistency, table, call, context)
+        outcomes = reading.outcomes_of(stored, operation, found, now_us)
         versions = [read.version for read in outcomes if isinstance(read, Row)]
-        return RowReads(outcomes, self._facts(moment, max(versions, default=0)))
+        return RowReads(outcomes, fresh.facts(max(versions, default=0)))
 
     async def _query_rows(self, operation: QueryRows, table: Table, context: Context) -> RowPage:
-        stored = self._stored[table.full_name]
-        moment = self._moment(table, operation.consistency)
+        stored, now_us = self._stored[table.full_name], self._clock.now_us()
         with _own_refusals():
-            call = reading.query_call(stored, operation, moment.now_us, moment.as_of)
-            if call is None:
-                return self._page(reading.NO_ROWS, moment)
-            (found,) = await self._database.read([call], context.deadline)
-        return self._page(reading.query_page(stored, operation, found), moment)
+            is_empty = not reading.can_hold_rows(stored, operation)
+        if is_empty:
+            return RowPage((), _facts(now_us, 0))
+        call = partial(reading.query_call, stored, operation, now_us)
+        found, fresh = await self._read(operation.consistency, table, call, context)
+        return _page(reading.query_page(stored, operation, found), fresh)
 
     async def _scan_rows(self, operation: ScanRows, table: Table, context: Context) -> RowPage:
-        stored = self._stored[table.full_name]
-        moment = self._moment(table, operation.consistency)
-        call = reading.scan_call(stored, operation, moment.now_us, moment.as_of)
-        (found,) = await self._database.read([call], context.deadline)
-        return self._page(reading.scan_page(stored, operation, found), moment)
+        stored, now_us = self._stored[table.full_name], self._clock.now_us()
+        call = partial(reading.scan_call, stored, operation, now_us)
+        found, fresh = await self._read(operation.consistency, table, call, context)
+        return _page(reading.scan_page(stored, operation, found), fresh)
 
     async def _write_rows(
         self, operation: WriteRows, table: Table, context: Context
@@ -187,14 +170,11 @@ class PostgresAdapter(Adapter):
     async def _get_counters(
         self, operation: GetCounters, table: Table, context: Context
     ) -> CounterReads:
-        stored = self._stored[table.full_name]
-        moment = self._moment(table, operation.consistency)
-        with _own_refusals():
-            call = counters.get_call(stored, operation, moment.now_us, moment.as_of)
-            (found,) = await self._database.read([call], context.deadline)
+        stored, now_us = self._stored[table.full_name], self._clock.now_us()
+        call = partial(counters.get_call, stored, operation, now_us)
+        found, fresh = await self._read(operation.consistency, table, call, context)
         read = counters.counters_of(operation.keys, found)
-        version = max((counter.version for counter in read), default=0)
-        return CounterReads(read, self._facts(moment, version))
+        return CounterReads(read, fresh.facts(max((c.version for c in read), default=0)))
 
     async def _append_records(
         self, operation: AppendRecords, table: Table, context: Context
@@ -253,28 +233,21 @@ class PostgresAdapter(Adapter):
                 return stretch
         raise logs.lost_records(stored, operation)
 
+    async def _read(
+        self,
+        consistency: Consistency,
+        table: Table,
+        call_of: Callable[[str], Call],
+        context: Context,
+    ) -> tuple[list[SqlRow], Freshness]:
+        asked = Asked.of(consistency, table)
+        with _own_refusals():
+            return await self._reads.run(asked, call_of, context.deadline)
+
     async def _look_at_log(self, stored: StoredTable) -> Ends:
         deadline = self._clock.monotonic() + _LOOK_S_MAX
         (rows,) = await self._database.read([log_statements.ends(stored)], deadline)
         return dict(rows)
-
-    def _moment(self, table: Table, asked: Consistency) -> _Moment:
-        level = asked.level or table.read_level
-        as_of = ""
-        if level is Level.EVENTUAL:
-            as_of = self._database.dialect.stale_read(None)
-        elif level is Level.BOUNDED_STALENESS:
-            staleness_us = asked.staleness_us_max or table.staleness_us_max or 0
-            as_of = self._database.dialect.stale_read(staleness_us)
-        return _Moment(self._clock.now_us(), as_of, level)
-
-    def _facts(self, moment: _Moment, version: int) -> Facts:
-        return moment.facts(version, self._database.dialect.stale_read_lag_us)
-
-    def _page(self, page: reading.PageOfRows, moment: _Moment) -> RowPage:
-        rows, position = page
-        version = max((row.version for row in rows), default=0)
-        return RowPage(rows, self._facts(moment, version), next_position=position)
 
     async def _purge_for_ever(self) -> None:
         while True:
@@ -312,6 +285,12 @@ def _own_refusals() -> Generator[None]:
         yield
     except (TypeError, ValueError, AttributeError) as error:
         raise refusal_of(error) from error
+
+
+def _page(page: reading.PageOfRows, fresh: Freshness) -> RowPage:
+    rows, position = page
+    version = max((row.version for row in rows), default=0)
+    return RowPage(rows, fresh.facts(version), next_position=position)
 
 
 def _facts(now_us: int, version: int) -> Facts:

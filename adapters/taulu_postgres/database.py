@@ -14,7 +14,7 @@ from taulu_postgres.names import Names
 from taulu_postgres.pool import Pool, PoolLimits
 from taulu_postgres.preparing import Preparation
 from taulu_postgres.server import Server
-from taulu_postgres.settings import PostgresSettings
+from taulu_postgres.settings import ADAPTER_NAME, PostgresSettings
 from taulu_postgres.stored import StoredTable
 from taulu_postgres.transaction import Transactions
 
@@ -40,6 +40,9 @@ class Database:
         self.place = self._server.place
         self.pool = Pool(self.place, self._server.connect, limits, clock)
         self._connect_s_max = settings.connect_timeout_s
+        standbys = [Server(settings, address) for address in settings.replicas]
+        self.standbys = [Pool(s.place, s.connect, limits, clock) for s in standbys]
+        """Standbys that serve weak reads, in the order of the settings."""
 
     @property
     def dialect(self) -> Dialect:
@@ -63,12 +66,20 @@ class Database:
         deadline = self._clock.monotonic() + self._connect_s_max
         fsync = Call("SELECT setting FROM pg_settings WHERE name = 'fsync'")
         (rows,) = await self.read([fsync], deadline)
+        if self.standbys and self.dialect.is_cockroach:
+            raise ConfigError(
+                f"option 'replicas' of adapter {ADAPTER_NAME!r} is for PostgreSQL, but "
+                f"{self.place} is CockroachDB, which reads from followers by itself; leave it out",
+                details={"adapter": ADAPTER_NAME, "option": "replicas"},
+            )
         if rows and rows[0][0] == "off":
+            # The whole database may be gone with the machine; doctor says so, too.
             _log.warning("%s runs with fsync off: acknowledged writes may be lost", self.place)
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
-        await self.pool.close()
+        for pool in (self.pool, *self.standbys):
+            await pool.close()
 
     async def read(self, calls: Sequence[Call], deadline: float) -> list[list[SqlRow]]:
         """Send statements that change nothing; send them again when a connection is lost.

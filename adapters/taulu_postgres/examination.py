@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from taulu.model import TauluError
 from taulu.spi import Finding
 from taulu_postgres._driver import Call, Connection, DriverError
 from taulu_postgres.dialect import Dialect
@@ -19,8 +18,6 @@ async def examine(settings: PostgresSettings) -> list[Finding]:
     server = Server(settings)
     try:
         connection = await server.connect(min(_GIVE_UP_S, settings.connect_timeout_s))
-    except TauluError as error:
-        return [Finding(ok=False, what=error.message, mend="mend the settings")]
     except (DriverError, TimeoutError) as error:
         return [_unreachable(server, error)]
     try:

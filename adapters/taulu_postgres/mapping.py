@@ -15,7 +15,7 @@ from taulu.model import (
     TauluError,
     Unavailable,
 )
-from taulu_postgres._driver import DriverError, primary_message, sql_state
+from taulu_postgres._driver import DriverError, is_refusal, primary_message, sql_state
 
 _RETRY_S = 0.05
 _DOWN_RETRY_S = 1.0
@@ -65,6 +65,12 @@ def to_taulu(error: DriverError, place: str) -> TauluError:
     """
     state = sql_state(error)
     details = {"database": place}
+    if is_refusal(error):
+        return ConfigError(
+            f"{place} does not let this user in, or is not there: check user, password, database "
+            "and pg_hba.conf",
+            details=details,
+        )
     if state is None:
         return Unavailable(
             f"the connection to {place} was lost or could not be made; send the request again",
@@ -96,6 +102,8 @@ def is_conflict(error: DriverError) -> bool:
 
 def is_lost(error: DriverError) -> bool:
     """Return whether the connection, not the statement, was at fault."""
+    if is_refusal(error):
+        return False
     state = sql_state(error)
     return state is None or state.startswith(_LOST)
 

@@ -7,6 +7,7 @@ growing pauses, so that calls wait for a server that is back; here the next call
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from taulu_postgres._driver import Call, Connection, DriverError
 
 _OVERLOAD_RETRY_S = 0.1
 _ROLLBACK_S_MAX = 1.0
+_CLOSE_S_MAX = 5.0
 
 Connect = Callable[[float], Awaitable[Connection]]
 """Opens a connection within so many seconds, ready for statements."""
@@ -67,9 +69,17 @@ class Pool:
             self._places.release()
 
     async def close(self) -> None:
-        """Close every connection, lent ones included; safe to call twice."""
+        """Let what is under way finish, as far as it does soon, and close; safe to call twice."""
+        if self._is_closed:
+            return
         self._is_closed = True
-        for connection in [*self._idle, *self._lent]:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S_MAX):
+                for _ in range(self._limits.connections_max):
+                    await self._places.acquire()
+        for connection in self._lent:
+            connection.shut_down()
+        for connection in self._idle:
             await connection.close()
         self._idle.clear()
 

@@ -66,24 +66,29 @@ def outcomes_of(
     return tuple(outcomes)
 
 
-def query_call(stored: StoredTable, operation: QueryRows, now_us: int, as_of: str) -> Call | None:
-    """Return the statement that reads a page of a partition; None when it holds nothing.
+def can_hold_rows(stored: StoredTable, operation: QueryRows) -> bool:
+    """Return whether anything is left of a query's range.
 
     Raises:
         InvalidPageToken: The page's position is none of this query.
     """
-    span, page = operation.range, operation.page
-    bound = rest_of_query(stored, operation.partition, page.position, span)
-    if bound is not None:
-        span = _behind(span, bound, operation)
-    if stretch_of(stored.keys, span) is None:
-        return None
+    return stretch_of(stored.keys, _rest(stored, operation)) is not None
+
+
+def query_call(stored: StoredTable, operation: QueryRows, now_us: int, as_of: str) -> Call:
+    """Return the statement that reads a page of a range that can hold rows."""
+    page = operation.page
     wanted = stored.wanted(operation.columns), page.rows_max + 1, timestamp_from_us(now_us)
-    spans = span, operation.reverse
+    spans = _rest(stored, operation), operation.reverse
     return row_statements.query(stored, operation.partition, spans, wanted, as_of)
 
 
-def _behind(span: ClusteringRange, bound: object, operation: QueryRows) -> ClusteringRange:
+def _rest(stored: StoredTable, operation: QueryRows) -> ClusteringRange:
+    """Return what is left of a query's range behind the page's position."""
+    span = operation.range
+    bound = rest_of_query(stored, operation.partition, operation.page.position, span)
+    if bound is None:
+        return span
     return replace(span, end=bound) if operation.reverse else replace(span, start=bound)
 
 

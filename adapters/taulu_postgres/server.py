@@ -15,9 +15,8 @@ VERSION = Call("SELECT version()")
 class Server:
     """Where the connections of one target go. Learns its dialect from the first one."""
 
-    def __init__(self, settings: PostgresSettings) -> None:
-        self._options = _options(settings)
-        self._settings = settings
+    def __init__(self, settings: PostgresSettings, replica: str = "") -> None:
+        self._options = _options(settings, replica)
         self.dialect: Dialect | None = {
             DialectName.AUTO: None,
             DialectName.POSTGRES: POSTGRES,
@@ -50,7 +49,15 @@ class Server:
         return connection
 
 
-def _options(settings: PostgresSettings) -> Mapping[str, str | int]:
+def _options(settings: PostgresSettings, replica: str) -> Mapping[str, str | int]:
+    host, _, port = replica.partition(":")
+    own: dict[str, str | int] = {"host": host} if host else {"target_session_attrs": "read-write"}
+    if port:
+        own["port"] = int(port)
+    return {**_given(settings), **own}
+
+
+def _given(settings: PostgresSettings) -> Mapping[str, str | int]:
     if settings.dsn is None:
         return settings.connection_options()
     try:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from taulu.model import ConfigError
 from taulu.spi import check_options
 
 ADAPTER_NAME = "postgres"
+
+_ADDRESS = re.compile(r"[^\s:/,]+(:\d{1,5})?")
 
 
 class DialectName(Enum):
@@ -44,8 +55,11 @@ class PostgresSettings(BaseModel):
     """The schema of Taulu's own bookkeeping. Tables stand in a schema named for their namespace."""
     schema_prefix: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,11})?$")
     """Stands before the namespace in the names of those schemas."""
+    replicas: tuple[str, ...] = ()
+    """Standbys, each `host` or `host:port`, that serve EVENTUAL and BOUNDED_STALENESS reads. All
+    else is as for the primary. CockroachDB needs none: it has follower reads."""
     connections_max: int = Field(default=10, ge=1, le=1_000)
-    """How many connections one gateway process holds at most."""
+    """How many connections one gateway process holds at most, to each server."""
     waiting_max: int = Field(default=1_024, ge=1)
     """How many calls may wait for a connection; one more is refused as `Overloaded`."""
     connect_timeout_s: float = Field(default=5.0, gt=0)
@@ -53,6 +67,14 @@ class PostgresSettings(BaseModel):
     """How long to rest between two rounds of removing what has expired, in seconds."""
     log_poll_interval_s: float = Field(default=0.05, gt=0)
     """How often waiting log reads look for what other processes appended, in seconds."""
+
+    @field_validator("replicas")
+    @classmethod
+    def _are_addresses(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [address for address in given if not _ADDRESS.fullmatch(address)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is not `host` or `host:port`")
+        return given
 
     @model_validator(mode="after")
     def _has_an_address(self) -> PostgresSettings:
@@ -74,11 +96,6 @@ class PostgresSettings(BaseModel):
             "connect_timeout": max(2, round(self.connect_timeout_s)),
         }
         return {name: value for name, value in options.items() if value is not None}
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return every text that no error or log may show."""
-        held = (self.dsn, self.password)
-        return tuple(secret.get_secret_value() for secret in held if secret is not None)
 
 
 _ALIASES = {"schema_name": "schema"}

@@ -7,9 +7,7 @@ import pytest
 from taulu.conformance import ConformanceSuite, Harness
 from taulu_postgres import PostgresAdapter
 from tests.conformance.adapters import direct, through_gateway
-from tests.testbed.postgres_server import PostgresServer, postgres
-
-__all__ = ["postgres"]
+from tests.testbed.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.xdist_group("postgres")
 

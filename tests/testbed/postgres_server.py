@@ -9,12 +9,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 from tests.testbed.provision import program
 from tests.testbed.proxy import Proxy
@@ -28,6 +27,8 @@ _FOLDERS = ["usr/lib/postgresql/*/bin"]
 _PACKAGE = "postgresql"
 _UNPRIVILEGED = "postgres"
 _INIT_S_MAX = 120.0
+_DEATH_S_MAX = 10.0
+_DEATH_POLL_S = 0.01
 
 
 @dataclass
@@ -60,27 +61,32 @@ class PostgresServer:
     def kill(self) -> None:
         """End postmaster and backends with SIGKILL, as a machine that loses its power does.
 
-        Backends are sessions of their own, outside of the postmaster's process group.
+        Backends are sessions of their own, outside of the postmaster's process group. One that
+        lived on would keep the shared memory, and the server from starting again.
         """
-        family = [self.pid, *_children(self.pid)]
-        for pid in family:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self.pause()
+        backends = _children(self.pid)
+        for pid in [self.pid, *backends]:
+            _signal(pid, signal.SIGKILL)
         assert self.process.process is not None
-        self.process.process.wait(10)
+        self.process.process.wait(_DEATH_S_MAX)
         self.process.process = None
+        give_up = time.monotonic() + _DEATH_S_MAX
+        while any(_is_alive(pid) for pid in backends):
+            assert time.monotonic() < give_up, "a killed backend lives on"
+            time.sleep(_DEATH_POLL_S)
 
     def pause(self) -> None:
         """Stop postmaster and backends in their tracks."""
-        for pid in [self.pid, *_children(self.pid)]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
+        # The postmaster first, so that it makes no backend that is overlooked.
+        _signal(self.pid, signal.SIGSTOP)
+        for pid in _children(self.pid):
+            _signal(pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let them go on."""
         for pid in [*_children(self.pid), self.pid]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+            _signal(pid, signal.SIGCONT)
 
     def start(self) -> None:
         """Start, or start again after a kill; recovery included."""
@@ -103,6 +109,18 @@ def _program(name: str) -> str:
     return str(program(name, _PACKAGE, _FOLDERS))
 
 
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _is_alive(pid: int) -> bool:
+    """Return whether a process runs; one that waits to be reaped does not."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
 def _children(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in children.read_text().split()] if children.exists() else []
@@ -111,33 +129,67 @@ def _children(pid: int) -> list[int]:
 @contextmanager
 def postgres_server() -> Generator[PostgresServer]:
     """Start a new server; stop it and remove its folder at the end."""
-    initdb, postgres = _program("initdb"), _program("postgres")
     folder = Path(tempfile.mkdtemp(prefix="taulu-postgres-"))
     user = _own_by_unprivileged(folder)
     password = folder / "password"
     password.write_text(PASSWORD)
     password.chmod(0o644)
     data = folder / "data"
-    init = [initdb, "-D", str(data), "-U", USER, "-A", "scram-sha-256"]
+    init = [_program("initdb"), "-D", str(data), "-U", USER, "-A", "scram-sha-256"]
     init += ["--pwfile", str(password), "-E", "UTF8", "--locale", "C.UTF-8"]
     subprocess.run(
         init, check=True, capture_output=True, timeout=_INIT_S_MAX, user=user, cwd=folder
     )
-    port = free_port()
-    command = [postgres, "-D", str(data), "-p", str(port), "-k", str(folder)]
-    for setting in (f"listen_addresses={HOST}", "max_connections=60", "shared_buffers=64MB"):
-        command += ["-c", setting]
-    process = ServerProcess("postgres", command, folder, lambda: _is_ready(port), user=user)
-    server = PostgresServer(folder, process, port)
+    server = _server(folder, user)
     try:
         server.start()
-        _create_database(port)
+        _create_database(server.port)
         yield server
     finally:
-        if process.is_running:
-            server.resume()
-        process.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(server)
+
+
+@contextmanager
+def standby_of(server: PostgresServer) -> Generator[PostgresServer]:
+    """Start a streaming standby of a server; it serves reads and follows within milliseconds."""
+    folder = Path(tempfile.mkdtemp(prefix="taulu-standby-"))
+    user = _own_by_unprivileged(folder)
+    data = folder / "data"
+    copy = [_program("pg_basebackup"), "-D", str(data), "-R", "-c", "fast", "-X", "stream"]
+    copy += ["-h", HOST, "-p", str(server.port), "-U", USER]
+    environment = {**os.environ, "PGPASSWORD": PASSWORD}
+    subprocess.run(copy, check=True, capture_output=True, user=user, cwd=folder, env=environment)
+    standby = _server(folder, user)
+    try:
+        standby.start()
+        yield standby
+    finally:
+        _remove(standby)
+
+
+def _server(folder: Path, user: str | None) -> PostgresServer:
+    """Return a server on the data of a folder, not started."""
+    port = free_port()
+    command = [_program("postgres"), "-D", str(folder / "data"), "-p", str(port), "-k", str(folder)]
+    for setting in (f"listen_addresses={HOST}", "max_connections=60", "shared_buffers=64MB"):
+        command += ["-c", setting]
+    process = ServerProcess(
+        "postgres",
+        command,
+        folder,
+        lambda: _is_ready(port),
+        user=user,
+        # What PostgreSQL calls a fast shutdown; SIGTERM would wait for its clients.
+        stop_signal=signal.SIGINT,
+    )
+    return PostgresServer(folder, process, port)
+
+
+def _remove(server: PostgresServer) -> None:
+    if server.process.is_running:
+        server.resume()
+        server.process.stop()
+    shutil.rmtree(server.folder, ignore_errors=True)
 
 
 def _own_by_unprivileged(folder: Path) -> str | None:
@@ -162,13 +214,6 @@ def _create_database(port: int) -> None:
     subprocess.run(
         create, check=True, capture_output=True, env={**os.environ, "PGPASSWORD": PASSWORD}
     )
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Generator[PostgresServer]:
-    """One server for all the tests of a process."""
-    with postgres_server() as server:
-        yield server
 
 
 @contextmanager
