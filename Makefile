@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c deploy/setup/constraints.txt
 PROTOS := $(sort $(wildcard proto/taulu/v1/*.proto))
 
-.PHONY: help demo test lint format proto docs release-proto clean
+.PHONY: help demo test lint format proto docs matrices release-proto clean
 .DEFAULT_GOAL := help
 
 help: ## Show the verbs
@@ -15,7 +15,9 @@ demo: $(VENV)/.demo ## Run the refund system on real purchases and check every f
 	$(BIN)/taulu-refunds demo
 
 test: $(VENV)/.dev ## Run all tests
+	rm -rf build/results
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python docs/matrices.py --check build/results
 
 lint: $(VENV)/.dev ## Check style, types, room boundaries and protos
 	$(BIN)/ruff check .
@@ -25,6 +27,7 @@ lint: $(VENV)/.dev ## Check style, types, room boundaries and protos
 	$(BIN)/buf lint
 	$(BIN)/buf breaking --against proto/released/taulu.v1.binpb
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/matrices.py --check
 	$(BIN)/python -m pytest -q tests/tidy
 
 format: $(VENV)/.dev ## Format the code
@@ -39,6 +42,9 @@ release-proto: $(VENV)/.dev ## Freeze the wire contract that later changes are h
 
 docs: $(VENV)/.dev ## Generate the reference pages
 	$(BIN)/python docs/generate.py
+
+matrices: $(VENV)/.dev ## Write the capability and fault matrix from what the last `make test` found out
+	$(BIN)/python docs/matrices.py build/results
 
 clean: ## Remove what the other verbs made
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

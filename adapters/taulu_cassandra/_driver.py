@@ -43,7 +43,8 @@ from cassandra.policies import (
     TokenAwarePolicy,
 )
 from cassandra.protocol import ErrorMessage
-from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, tuple_factory
+from cassandra.query import UNSET_VALUE, BatchStatement, BatchType
+from cassandra.query import tuple_factory as _tuple_factory  # pyright: ignore[reportUnknownVariableType] - the driver has no types
 
 __all__ = [
     "UNSET",
@@ -154,8 +155,8 @@ class Session:
                 DCAwareRoundRobinPolicy(local_dc=options.local_dc)
             ),
             retry_policy=FallthroughRetryPolicy(),
-            row_factory=tuple_factory,
-            request_timeout=None,
+            row_factory=_tuple_factory,
+            request_timeout=None,  # pyright: ignore[reportArgumentType] - each call has its own
         )
         auth = (
             PlainTextAuthProvider(options.username, options.password) if options.username else None
@@ -166,11 +167,14 @@ class Session:
             auth_provider=auth,
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             address_translator=_MappedAddresses(options.address_map),
-            reconnection_policy=ConstantReconnectionPolicy(options.reconnect_s, max_attempts=None),
-            connect_timeout=options.connect_timeout_s,
+            reconnection_policy=ConstantReconnectionPolicy(
+                options.reconnect_s,
+                max_attempts=None,  # pyright: ignore[reportArgumentType] - None is without end
+            ),
+            connect_timeout=options.connect_timeout_s,  # pyright: ignore[reportArgumentType] - a float will do
             control_connection_timeout=options.connect_timeout_s,
-            idle_heartbeat_interval=options.heartbeat_s,
-            idle_heartbeat_timeout=options.heartbeat_s,
+            idle_heartbeat_interval=options.heartbeat_s,  # pyright: ignore[reportArgumentType] - likewise
+            idle_heartbeat_timeout=options.heartbeat_s,  # pyright: ignore[reportArgumentType] - likewise
             # Tables are read from the system's own when they are prepared; nothing else is wanted.
             schema_metadata_enabled=True,
             compression=False,
@@ -203,7 +207,7 @@ class Session:
 
     def peers(self) -> list[Peer]:
         """Return every node that the driver knows of."""
-        hosts = cast("list[Any]", list(self._cluster.metadata.all_hosts()))
+        hosts: list[Any] = list(self._cluster.metadata.all_hosts())
         return [Peer(str(host.address), str(host.datacenter), bool(host.is_up)) for host in hosts]
 
     async def execute(self, bound: Bound, level: Native, timeout_s: float) -> list[CqlRow]:
@@ -253,6 +257,9 @@ class Session:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(hand_over, rows, error)
 
+        def refuse(error: Exception) -> None:
+            answer(None, error)
+
         sent: Any = self._session.execute_async(statement, timeout=timeout_s)
-        sent.add_callbacks(answer, lambda error: answer(None, error))
+        sent.add_callbacks(answer, refuse)
         return await waiter

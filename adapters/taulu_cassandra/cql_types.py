@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TypeAlias, cast
 from uuid import UUID
 
@@ -73,7 +74,7 @@ def lowest(native: str) -> KeyValue:
 
 
 _ENCODE: dict[TypeName, Convert] = {
-    TypeName.TIMESTAMP: lambda value: timestamp_to_us(cast("object", value)),  # pyright: ignore[reportArgumentType] - checked by type name
+    TypeName.TIMESTAMP: lambda value: timestamp_to_us(cast("datetime", value)),
     TypeName.VECTOR: lambda value: list(cast("array[float]", value)),
 }
 _DECODE: dict[TypeName, Convert] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from taulu.model import Kind, Table, TypeName
 from taulu_cassandra.layout import (
@@ -51,6 +52,10 @@ def create_keyspace(layout: Layout, replication: Mapping[str, int]) -> str:
     )
 
 
+def _same(value: Any) -> Any:  # noqa: ANN401 - as the driver has it
+    return value
+
+
 def create_tables(layout: Layout, comment: str) -> list[str]:
     """Return the statements that make a table and its companions, if they are not there."""
     match layout.table.kind:
@@ -59,7 +64,7 @@ def create_tables(layout: Layout, comment: str) -> list[str]:
         case Kind.LOG:
             return [
                 _create_heads(layout),
-                _create_tokens(layout, (Field(PARTITION, "int", int, int),)),
+                _create_tokens(layout, (Field(PARTITION, "int", _same, _same),)),
                 _create_records(layout, comment),
             ]
         case _:

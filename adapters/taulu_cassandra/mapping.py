@@ -49,8 +49,10 @@ _NOTHING_HAPPENED: tuple[_Rule, ...] = (
     (
         _driver.NotEnoughReplicas,
         Unavailable,
-        "too few replicas are up for the consistency level, and nothing was written; bring "
-        "nodes back, or write at a lower level",
+        (
+            "too few replicas are up for the consistency level, and nothing was written; bring "
+            "nodes back, or write at a lower level"
+        ),
     ),
     (
         _driver.NoHostAvailable,

@@ -139,7 +139,9 @@ def _wrong_updates(table: Table, options: TableOptions) -> list[str]:
         return ["its option 'partial_updates' is for tables that write below LINEARIZABLE"]
     if options.partial_updates and table.ttl_us is not None:
         return [
-            "its rows expire, so that single columns cannot be updated without reading first; "
-            "leave out 'partial_updates', drop the ttl, or write at LINEARIZABLE"
+            (
+                "its rows expire, so that single columns cannot be updated without reading first; "
+                "leave out 'partial_updates', drop the ttl, or write at LINEARIZABLE"
+            )
         ]
     return []

@@ -104,8 +104,8 @@ async def read_keys(
 
 
 def _listed(reading: Reading, key: Key) -> object:
-    values = reading.stored.layout.clustering_values(key.clustering)
-    return values if len(values) > 1 else values[0]
+    values: tuple[object, ...] = reading.stored.layout.clustering_values(key.clustering)
+    return values[0] if len(values) == 1 else values
 
 
 def _take(
@@ -266,7 +266,7 @@ class _Filling:
     def take(self, row: Row) -> bool:
         """Add a row; return False when the page was full without it."""
         shown = _select(row, self._columns)
-        assert isinstance(shown, Row)
+        assert isinstance(shown, Row)  # noqa: S101 - a part of a row is a row
         self._bytes_taken += len(self._layout.keys.partition(row.key.partition))
         self._bytes_taken += len(self._layout.keys.clustering(row.key.clustering))
         self._bytes_taken += len(self._layout.rows.encode(shown.columns))

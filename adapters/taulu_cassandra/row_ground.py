@@ -77,7 +77,7 @@ class RowGround:
         head = Head(seq, read_kept(last))
         state = RowState(now_us, {}, rows_max or 0)
         if seq is None:
-            state.rows = dict.fromkeys(_keys_needed(self, effects))
+            state.rows = dict.fromkeys(_keys_needed(effects))
             return head, state
         await self._load_rows(effects, state, call)
         return head, state
@@ -102,7 +102,7 @@ class RowGround:
         limit = layout.table.limits.partition_rows
         level = layout.levels.serial if decides or limit is not None else layout.levels.quorum
         reading = Reading(self.stored, level, call, state.now_us)
-        await self._load_keys(reading, _keys_needed(self, effects), state)
+        await self._load_keys(reading, _keys_needed(effects), state)
         added = sum(rows_added_max(effect.mutations) for effect in effects)
         if limit is not None and state.rows_max + added > limit:
             state.live = await live_rows(reading, self.partition, limit)
@@ -239,7 +239,7 @@ class RowGround:
         return await self.stored.bind(statements.put_serial(layout), *values, ttl_s)
 
 
-def _keys_needed(ground: RowGround, effects: Sequence[WriteUnit]) -> list[Clustering]:
+def _keys_needed(effects: Sequence[WriteUnit]) -> list[Clustering]:
     """Return the keys of the rows that must be known before units are applied."""
     needed: dict[Clustering, None] = {}
     for effect in effects:

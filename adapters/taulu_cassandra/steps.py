@@ -142,7 +142,7 @@ class Steps(Generic[EffectT, StateT]):
         known = {kept.nonce: kept for kept in head.last}
         if head.seq is None:
             return known
-        asked = [nonce for nonce in {effect.token.nonce for effect in effects} - known.keys()]
+        asked = list({effect.token.nonce for effect in effects} - known.keys())
         place = ground.place
         found, _ = await together(
             [

@@ -46,6 +46,7 @@ from taulu_embedded.counters import change_counter, get_counters
 from taulu_embedded.examination import examine
 from taulu_embedded.lock import ServerLock
 from taulu_embedded.logs import LogStretch, append_record, read_log
+from taulu_embedded.mapping import config_error
 from taulu_embedded.opening import make_folder, open_writer
 from taulu_embedded.purge import CHUNK, PURGE_STEPS, PurgeStep, purge_log
 from taulu_embedded.readers import Readers
@@ -246,7 +247,17 @@ class EmbeddedAdapter(Adapter):
         return self._clock.monotonic() + timeout_s
 
     def _open_file(self) -> None:
-        settings = self._settings
+        try:
+            self._open_all(self._settings)
+        except OSError as error:
+            trouble = error.strerror or str(error)
+            raise config_error(
+                self._settings.path,
+                f"cannot be opened, for {error.filename or 'a file beside it'} gives {trouble!r}; "
+                "check the disk, and the rights of the folder and its files",
+            ) from error
+
+    def _open_all(self, settings: EmbeddedSettings) -> None:
         make_folder(settings.path)
         self._lock.acquire()
         connection = open_writer(settings)

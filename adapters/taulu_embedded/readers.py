@@ -14,6 +14,7 @@ from taulu_embedded import statements
 from taulu_embedded._driver import Connection, DriverError
 from taulu_embedded.mapping import internal, to_taulu
 from taulu_embedded.opening import open_reader
+from taulu_embedded.presence import Presence
 
 ResultT = TypeVar("ResultT")
 
@@ -27,6 +28,7 @@ class Readers:
         self._path = path
         self._queue_max = queue_max
         self._waiting = 0
+        self._presence = Presence.of(path)
         self._connections = [open_reader(path) for _ in range(count)]
         # The last one used comes first: its page cache is the warmest.
         self._idle: queue.LifoQueue[Connection] = queue.LifoQueue()
@@ -64,11 +66,14 @@ class Readers:
     def _in_snapshot(self, read: Callable[[Connection], ResultT]) -> ResultT:
         connection = self._idle.get()
         try:
+            self._presence.check()
             connection.execute(statements.BEGIN_READ)
             try:
                 return read(connection)
             finally:
-                connection.execute(statements.COMMIT)
+                # Some errors end the transaction by themselves, and are the ones to be told.
+                if connection.in_transaction():
+                    connection.execute(statements.COMMIT)
         except DriverError as error:
             raise to_taulu(error, self._path) from error
         except Exception as error:

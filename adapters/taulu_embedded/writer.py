@@ -26,6 +26,7 @@ from taulu.model import (
 from taulu_embedded import statements
 from taulu_embedded._driver import BusyError, Connection, DriverError, FullError
 from taulu_embedded.mapping import internal, to_taulu
+from taulu_embedded.presence import Presence
 from taulu_embedded.transaction import Transaction
 from taulu_embedded.turn import Turn
 
@@ -82,6 +83,7 @@ class Writer:
         self._turn = turn
         self._clock = clock
         self._options = options
+        self._presence = Presence.of(options.path)
         self._queue: queue.Queue[_AnyJob | None] = queue.Queue(options.queue_max)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="taulu-embedded-writer")
@@ -186,6 +188,7 @@ class Writer:
         transaction = Transaction(self._connection, self._clock.now_us())
         results = [[self._apply_one(transaction, job, item) for item in job.items] for job in jobs]
         transaction.store_clock()
+        self._presence.check()
         try:
             self._connection.execute(statements.COMMIT)
         except FullError:

@@ -16,6 +16,7 @@ from taulu.model import (
     AppendResults,
     ChangeCounters,
     Changed,
+    ConfigError,
     CounterReads,
     CounterResults,
     Facts,
@@ -92,8 +93,14 @@ class MemoryAdapter(Adapter):
 
     @classmethod
     def create(cls, options: Mapping[str, object], environment: Environment) -> MemoryAdapter:
-        """See `Adapter.create`; there are no options."""
+        """See `Adapter.create`; there are no options, and only one process can share it."""
         check_options(cls.name, options, frozenset())
+        if environment.workers > 1:
+            raise ConfigError(
+                f"adapter {cls.name!r} keeps its tables within one process, and each of the "
+                f"{environment.workers} workers would have its own; set `workers: 1`, or use "
+                "adapter 'embedded'"
+            )
         return cls(environment)
 
     async def open(self) -> None:

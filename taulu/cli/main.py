@@ -7,7 +7,7 @@ import sys
 import typer
 
 from taulu.cli import counter_commands, log_commands, row_commands, server_commands
-from taulu.cli.exits import EPILOG, exit_of
+from taulu.cli.exits import EPILOG, Exit, exit_of
 from taulu.model.errors import TauluError
 
 app = typer.Typer(
@@ -36,6 +36,10 @@ def main() -> None:
     except TauluError as error:
         sys.stderr.write(f"taulu: {error.message}\n")
         raise SystemExit(exit_of(error)) from None
+    except OSError as error:
+        # A broken pipe is dealt with by typer: whoever read has had enough.
+        sys.stderr.write(f"taulu: the system refused to read or write: {error}\n")
+        raise SystemExit(Exit.FAILED) from None
 
 
 if __name__ == "__main__":

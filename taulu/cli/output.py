@@ -28,7 +28,7 @@ class Output:
     def record(self, record: Mapping[str, object]) -> None:
         """Print one result, as a JSON object or as a row of a table."""
         if self.as_json:
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
             return
         if self._grid is None or list(record) != self._columns:
             self.end()
@@ -39,11 +39,12 @@ class Output:
         self._grid.add_row(*(escape(_shown(value)) for value in record.values()))
 
     def end(self) -> None:
-        """Print the table that `record` has filled."""
+        """Print the table that `record` has filled; what was printed is there to be read now."""
         if self._grid is not None:
             width = None if sys.stdout.isatty() else PLAIN_WIDTH
             Console(width=width).print(self._grid)
         self._grid = None
+        sys.stdout.flush()
 
     def rows(self, records: Sequence[Mapping[str, object]]) -> None:
         """Print results that are all there, with one table for all their columns."""

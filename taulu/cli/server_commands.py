@@ -109,7 +109,7 @@ def check(
             typer.echo(str(problem), err=True)
     if problems:
         raise typer.Exit(Exit.USAGE)
-    output.say(f"{len(load_tables(paths))} tables are sound")
+    output.say(_sound(len(load_tables(paths))))
 
 
 def doctor(config: Config = None, as_json: AsJson = False) -> None:
@@ -157,7 +157,7 @@ def _table_findings(settings: Settings) -> Iterator[Finding]:
             what = f"table {table.full_name} cannot live on {target.adapter}: {reason}"
             yield Finding(ok=False, what=what, mend="change the table, or its storage")
     if not wrong:
-        yield Finding(ok=True, what=f"{len(tables)} tables are sound")
+        yield Finding(ok=True, what=_sound(len(tables)))
 
 
 async def _storage_findings(settings: Settings) -> list[tuple[str, Finding]]:
@@ -171,3 +171,7 @@ async def _storage_findings(settings: Settings) -> list[tuple[str, Finding]]:
             finding = Finding(ok=False, what=error.message, mend="mend the settings")
             findings.append((of, finding))
     return findings
+
+
+def _sound(count: int) -> str:
+    return "1 table is sound" if count == 1 else f"{count} tables are sound"

@@ -1,7 +1,8 @@
 """Column values as JSON and as words of a command line, by the type of their column.
 
 In JSON, decimals, UUIDs and timestamps (ISO 8601) are strings, bytes are base64 and vectors are
-lists of numbers; all else is as it is.
+lists of numbers; floats that JSON lacks are the strings NaN, Infinity and -Infinity; all else is
+as it is. A decimal may be given as a number too, and keeps its digits.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from array import array
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import cast
+from typing import Self, cast
 from uuid import UUID
 
 from taulu.model.errors import InvalidArgument
 from taulu.model.value import KeyValue, Value
 from taulu_client.table_info import ColumnInfo, TableInfo
+
+_JSON_LACKS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def to_json(value: Value) -> object:
@@ -30,6 +34,8 @@ def to_json(value: Value) -> object:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case Decimal():
             return format(value, "f")
+        case float() if not math.isfinite(value):
+            return _JSON_LACKS[str(value)]
         case UUID():
             return str(value)
         case array():
@@ -58,12 +64,37 @@ def _bytes(text: object) -> Value:
     return base64.b64decode(str(text), validate=True)
 
 
+class _Number(float):
+    """A number with a fraction, and how it was written."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+
+def _decimal(given: object) -> Value:
+    try:
+        return Decimal(given.text if isinstance(given, _Number) else str(given))
+    except InvalidOperation as error:
+        raise ValueError("write it like '12.50'") from error
+
+
+def _float(given: object) -> Value:
+    if isinstance(given, str) and given in _JSON_LACKS.values():
+        return float(given)
+    return float(given) if isinstance(given, float) else cast(Value, given)
+
+
 _FROM_JSON: dict[str, Callable[[object], Value]] = {
-    "decimal": lambda given: Decimal(str(given)),
+    "decimal": _decimal,
+    "float64": _float,
     "uuid": lambda given: UUID(str(given)),
     "timestamp": _timestamp,
     "bytes": _bytes,
-    "vector": lambda given: array("f", cast("list[float]", given)),
+    "vector": lambda given: array("f", [float(v) for v in cast("list[float]", given)]),
 }
 _FROM_WORD: dict[str, Callable[[str], KeyValue]] = {
     "bool": lambda word: {"true": True, "false": False}[word.lower()],
@@ -73,7 +104,7 @@ _FROM_WORD: dict[str, Callable[[str], KeyValue]] = {
     "timestamp": lambda word: cast(KeyValue, _timestamp(word)),
     "bytes": lambda word: cast(KeyValue, _bytes(word)),
 }
-_WRONG = (ValueError, KeyError, TypeError, InvalidOperation, binascii.Error)
+_WRONG = (ValueError, KeyError, TypeError, OverflowError, binascii.Error)
 
 
 def value_from_json(column: ColumnInfo, given: object) -> Value:
@@ -102,6 +133,8 @@ def _typed(type_name: str, given: object) -> Value:
         items = cast("dict[str, object]", given).items()
         return {key: _typed(element, value) for key, value in items}
     convert = _FROM_JSON.get(name)
+    if convert is None and isinstance(given, _Number):
+        return float(given)
     return cast(Value, given) if convert is None else convert(given)
 
 
@@ -122,11 +155,24 @@ def row_from_json(info: TableInfo, given: object) -> dict[str, Value]:
     return row
 
 
+def _refuse(constant: str) -> object:
+    raise ValueError(f'{constant} is no JSON; write "{constant}"')
+
+
+def _mapping(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
 def row_from_text(info: TableInfo, text: str) -> dict[str, Value]:
     """Return a row from JSON text."""
     try:
-        given: object = json.loads(text)
-    except ValueError as error:
+        given: object = json.loads(
+            text, parse_float=_Number, parse_constant=_refuse, object_pairs_hook=_mapping
+        )
+    except (ValueError, RecursionError) as error:
         raise InvalidArgument(f"a row is a JSON object, but this is no JSON: {error}") from error
     return row_from_json(info, given)
 

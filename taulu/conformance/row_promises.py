@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,10 +24,14 @@ from taulu.model import (
     Row,
     Update,
     Value,
+    WriteRows,
     WriteUnit,
     Written,
 )
 from taulu.spi import Feature
+
+_LAG_READS = 100
+_LAG_REST_S = 0.05
 
 ALL_TYPES: dict[str, Value] = {
     "flag": True,
@@ -202,6 +207,27 @@ class RowPromises(Promises):
             assert reads.facts.version == written.version
             if subject.harness.follows_clock:
                 assert before_us <= reads.facts.as_of_us <= subject.clock.now_us()
+
+    async def test_a_write_at_every_declared_level_is_read_back(self, subject: Subject) -> None:
+        subject.need(Kind.KV)
+        for level in sorted(subject.harness.capabilities.write_levels):
+            key = Key((subject.name(level.name),))
+            unit = WriteUnit((Put(key, {"count": int(level)}),), subject.token())
+            (outcome,) = (await subject.run(WriteRows(ITEMS, (unit,), level))).outcomes
+            assert isinstance(outcome, Written)
+            row = await _row_in_time(subject, key)
+            assert row.version == outcome.version
+            assert dict(row.columns) == {"count": int(level)}
+
+
+async def _row_in_time(subject: Subject, key: Key) -> Row:
+    """Read a row that a weak write may show only after a moment."""
+    for _ in range(_LAG_READS):
+        row = await subject.row(ITEMS, key)
+        if row is not None:
+            return row
+        await asyncio.sleep(_LAG_REST_S)
+    raise AssertionError(f"{key} is not there after {_LAG_READS} reads")
 
 
 def _get_at(key: Key, level: Level) -> GetRows:

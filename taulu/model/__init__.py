@@ -109,6 +109,7 @@ from taulu.model.row import (
 )
 from taulu.model.table import (
     NO_BOUNDS,
+    TTL_US_MAX,
     Bounds,
     CachePolicy,
     ClusteringColumn,
@@ -141,6 +142,7 @@ __all__ = [
     "NONCE_CHARS_MIN",
     "NO_BOUNDS",
     "TABLE_LEVEL",
+    "TTL_US_MAX",
     "WHOLE_PARTITION",
     "Absent",
     "AppendOutcome",

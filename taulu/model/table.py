@@ -9,6 +9,9 @@ from enum import Enum
 from taulu.model.consistency import Level
 from taulu.model.value import ColumnType
 
+TTL_US_MAX = 36_500 * 86_400 * 1_000_000
+"""The longest time to live, 100 years: every expiry is then a time that a timestamp can tell."""
+
 
 class Kind(Enum):
     """What a table is for; it decides the operations that the table takes."""

@@ -24,6 +24,26 @@ from taulu.spi.context import Context, Handler
 ResultT = TypeVar("ResultT")
 
 
+def check_count(table: Table, limit: str, sent: int) -> None:
+    """Hold a number of items to one of a table's limits, named as in `Limits`.
+
+    Raises:
+        LimitExceeded: There are more; the message names the limit.
+    """
+    allowed = int(getattr(table.limits, limit))
+    if sent > allowed:
+        raise LimitExceeded(
+            f"the call on {table.full_name} has {sent} where {limit} allows {allowed}; nothing "
+            "was done; split it",
+            details={
+                "table": table.full_name,
+                "limit": limit,
+                "value": str(allowed),
+                "sent": str(sent),
+            },
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
     """Refuses a batch past its limit as a whole; a page past its limit is made smaller.
@@ -44,16 +64,16 @@ class BatchLimits:
         limits = self.table.limits
         match asked:
             case GetRows(keys=keys) | GetCounters(keys=keys):
-                self._check("batch_keys", len(keys), limits.batch_keys)
+                check_count(self.table, "batch_keys", len(keys))
             case WriteRows(units=units):
-                self._check("batch_units", len(units), limits.batch_units)
+                check_count(self.table, "batch_units", len(units))
                 for unit in units:
                     size = len(unit.mutations) + len(unit.conditions)
-                    self._check("unit_mutations", size, limits.unit_mutations)
+                    check_count(self.table, "unit_mutations", size)
             case ChangeCounters(changes=changes):
-                self._check("batch_units", len(changes), limits.batch_units)
+                check_count(self.table, "batch_units", len(changes))
             case AppendRecords(records=records):
-                self._check("batch_units", len(records), limits.batch_units)
+                check_count(self.table, "batch_units", len(records))
             case QueryRows(page=page) | ScanRows(page=page):
                 return replace(asked, page=_clamp(page, limits))
             case ReadLog():
@@ -65,19 +85,6 @@ class BatchLimits:
             case _:
                 pass
         return asked
-
-    def _check(self, limit: str, sent: int, allowed: int) -> None:
-        if sent > allowed:
-            raise LimitExceeded(
-                f"the call on {self.table.full_name} has {sent} where {limit} allows "
-                f"{allowed}; nothing was done; split it",
-                details={
-                    "table": self.table.full_name,
-                    "limit": limit,
-                    "value": str(allowed),
-                    "sent": str(sent),
-                },
-            )
 
 
 def _clamp(page: Page, limits: Limits) -> Page:

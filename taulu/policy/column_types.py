@@ -144,8 +144,8 @@ def _vector(size: int) -> _Check:
             raise _misfit(value)
         if len(vector) != size:
             raise _Misfit(f"but a vector of {len(vector)} was sent")
-        if any(math.isnan(v) for v in vector):
-            raise _Misfit("which takes no NaN")
+        if not all(map(math.isfinite, vector)):
+            raise _Misfit("which takes no NaN and nothing past the range of 32-bit floats")
         return vector
 
     return check

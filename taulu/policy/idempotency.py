@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from taulu.model.clock import Clock
 from taulu.model.errors import InvalidArgument, InvalidToken
 from taulu.model.operation import Commit, CounterChange, NewRecord, Release, Reserve, WriteUnit
+from taulu.model.table import TTL_US_MAX
 from taulu.model.token import NONCE_CHARS_MAX, NONCE_CHARS_MIN, IdempotencyToken
 from taulu.policy.screen import Check
 
@@ -40,8 +41,10 @@ class Idempotency(Check):
                 raise InvalidArgument(
                     f"a hold_id has 1 to {HOLD_ID_CHARS_MAX} characters, not {size}"
                 )
-        if isinstance(change, Reserve) and change.ttl_us <= 0:
-            raise InvalidArgument("a hold needs a ttl above zero, so that it ends by itself")
+        if isinstance(change, Reserve) and not 0 < change.ttl_us <= TTL_US_MAX:
+            raise InvalidArgument(
+                "a hold needs a ttl above zero, so that it ends by itself, and of at most 100 years"
+            )
         return change
 
     def record(self, record: NewRecord) -> NewRecord:

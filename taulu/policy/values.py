@@ -22,7 +22,7 @@ from taulu.model.operation import (
     WriteUnit,
 )
 from taulu.model.row import Bound, ClusteringRange, Key
-from taulu.model.table import Kind, Table
+from taulu.model.table import TTL_US_MAX, Kind, Table
 from taulu.model.value import KeyValue, Value
 from taulu.policy.column_types import ColumnCheck, key_checks, nearest
 from taulu.policy.screen import Check
@@ -103,8 +103,11 @@ class Values(Check):
                 whole = self._whole_key("partition", self._partition, partition)
                 return DeleteRange(whole, self._range(stretch))
             case _:
-                if mutation.ttl_us is not None and mutation.ttl_us <= 0:
-                    raise self._wrong("a time to live must be above zero; leave it out for none")
+                if mutation.ttl_us is not None and not 0 < mutation.ttl_us <= TTL_US_MAX:
+                    raise self._wrong(
+                        "a time to live must be above zero and at most 100 years; leave it out "
+                        "for none"
+                    )
                 return replace(
                     mutation, key=self.key(mutation.key), columns=self._values(mutation.columns)
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from taulu.model.table import TTL_US_MAX
 from taulu.model.value import INT64_MAX
 
 _DURATION_US = {
@@ -28,7 +29,7 @@ _SIZE = re.compile(r"(\d{1,18}) ?(B|KB|MB|GB|KiB|MiB|GiB)")
 
 
 def parse_duration(text: str) -> int:
-    """Return a duration in microseconds.
+    """Return a duration in microseconds, of at most `TTL_US_MAX`.
 
     Raises:
         ValueError: It is no duration above zero; the message says how one is written.
@@ -36,9 +37,10 @@ def parse_duration(text: str) -> int:
     parts = _DURATION_PART.findall(text)
     total = sum(int(number) * _DURATION_US[unit] for number, unit in parts)
     is_whole = "".join(number + unit for number, unit in parts) == text
-    if not is_whole or not 0 < total <= INT64_MAX:
+    if not is_whole or not 0 < total <= TTL_US_MAX:
         raise ValueError(
-            f"{text!r} is no duration; write one like '250ms', '30s', '1h30m' or '90d'"
+            f"{text!r} is no duration; write one like '250ms', '30s', '1h30m' or '90d', of at "
+            "most 36500d"
         )
     return total
 

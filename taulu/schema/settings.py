@@ -6,6 +6,8 @@ names of nested fields, for instance `TAULU_LISTEN` or `TAULU_LIMITS__CONCURRENT
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -17,11 +19,16 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from taulu.model.errors import ConfigError
 from taulu.schema.problems import Problem, SchemaInvalid
-from taulu.schema.source import Document, read_documents
+from taulu.schema.source import Document, Where, read_documents
 from taulu.schema.table_file import Duration, Size
 from taulu.schema.validation import problems_of
 
@@ -127,9 +134,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file, and read nothing else."""
+        """Let what is given win over the environment, and read nothing else."""
         del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
+        return init_settings, env_settings
 
     @field_validator("listen")
     @classmethod
@@ -155,7 +162,7 @@ def load_settings(path: Path | None, overrides: dict[str, Any] | None = None) ->
 
     Args:
         path: The settings file; None takes defaults, relative to the working directory.
-        overrides: Values over those of the file, for instance from the command line.
+        overrides: Values over all others, for instance from the command line.
 
     Raises:
         SchemaInvalid: Something is wrong; the message has every problem with its place.
@@ -166,14 +173,57 @@ def load_settings(path: Path | None, overrides: dict[str, Any] | None = None) ->
     if not isinstance(values, dict):
         raise SchemaInvalid([Problem(document.file, 1, 1, "settings are a mapping of names")])
     try:
-        given = {**cast("dict[str, Any]", values), **(overrides or {})}
-        settings = Settings(**given)
+        settings = _over_file(cast("dict[str, Any]", values))(**(overrides or {}))
     except ValidationError as error:
-        raise SchemaInvalid(problems_of(document, Settings, error)) from error
+        raise _refusal(document, error, overrides or {}) from error
     except ValueError as error:
         # A variable that should hold JSON and does not; its value may be a secret.
         raise ConfigError(f"the environment is wrong: {error}; mend the variable") from None
     return _resolved(settings, Path() if path is None else path.parent)
+
+
+def _over_file(values: dict[str, Any]) -> type[Settings]:
+    """Return the settings with one more source below all others: what a file says."""
+
+    class OverFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            *sources: PydanticBaseSettingsSource,
+            **named: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            above = super().settings_customise_sources(settings_cls, *sources, **named)
+            return *above, InitSettingsSource(settings_cls, values)
+
+    return OverFile
+
+
+def _refusal(
+    document: Document, error: ValidationError, overrides: Mapping[str, object]
+) -> ConfigError:
+    """Return what is wrong, where it was written: in the environment, or else in the file."""
+    problems = problems_of(document, Settings, error)
+    places = [details["loc"] for details in error.errors()]
+    variables = [
+        "" if where[:1] and where[0] in overrides else _variable(where) for where in places
+    ]
+    told = [
+        f"the environment variable {variable} is wrong: {problem.message}"
+        for variable, problem in zip(variables, problems, strict=True)
+        if variable
+    ]
+    return ConfigError("\n".join(told)) if told else SchemaInvalid(problems)
+
+
+def _variable(where: Where) -> str:
+    """Return the variable that set a field, or a field around it; empty when none did."""
+    words = [str(word) for word in where]
+    for length in range(len(words), 0, -1):
+        name = ENVIRONMENT_PREFIX + "__".join(words[:length]).upper()
+        if name in os.environ:
+            return name
+    return ""
 
 
 def _document(path: Path) -> Document:

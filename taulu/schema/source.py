@@ -14,6 +14,7 @@ from typing import TypeAlias, cast
 import yaml
 from yaml.events import AliasEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.reader import ReaderError
 
 from taulu.schema.problems import Problem, SchemaInvalid
 
@@ -87,11 +88,17 @@ def parse_documents(file: str, data: bytes) -> list[Document]:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         raise SchemaInvalid([_syntax_problem(file, error)]) from error
-    except yaml.YAMLError as error:
-        raise SchemaInvalid([Problem(file, 1, 1, f"is not YAML: {error}")]) from error
-    except (ValueError, RecursionError) as error:
+    except ReaderError as error:
+        line, column = _line_and_column(text, error.position)
+        message = f"is not YAML: the character {error.character:#06x} is not taken; remove it"
+        raise SchemaInvalid([Problem(file, line, column, message)]) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SchemaInvalid([Problem(file, 1, 1, f"is not YAML: {error}")]) from error
     return [document for document in documents if document.value is not None]
+
+
+def _line_and_column(text: str, at: int) -> _Place:
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 
 def _syntax_problem(file: str, error: yaml.MarkedYAMLError) -> Problem:
@@ -135,6 +142,8 @@ class _Reader:
 
     def _value(self, node: Node, path: Where) -> object:
         self._values[path] = _place(node)
+        if not isinstance(node, ScalarNode) and node.tag not in _COLLECTION_TAGS:
+            raise self._refusal(node, f"the tag {node.tag} is not taken; write a plain value")
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
@@ -157,7 +166,14 @@ class _Reader:
     def _scalar(self, node: Node) -> object:
         if node.tag in _PLAIN_TAGS:
             construct = cast("Callable[[Node], object]", self._loader.construct_object)  # pyright: ignore[reportUnknownMemberType]
-            return construct(node)
+            try:
+                value = construct(node)
+                str(value).encode()
+            except UnicodeEncodeError:
+                raise self._refusal(node, "half a surrogate pair is no text; remove it") from None
+            except ValueError as error:
+                raise self._refusal(node, f"this is no value of YAML: {error}") from error
+            return value
         if node.tag in _TEXT_TAGS:
             # YAML reads 2020-01-01 as a date; here it is text like any other.
             return cast(object, node.value)
@@ -169,6 +185,7 @@ class _Reader:
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null"))
+_COLLECTION_TAGS = frozenset({f"{_TAG}map", f"{_TAG}seq"})
 _TEXT_TAGS = frozenset(f"{_TAG}{name}" for name in ("timestamp", "merge", "value"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from taulu.model.consistency import Level
 from taulu.model.table import Kind, Limits
@@ -51,6 +51,12 @@ def _bare_order(value: object) -> object:
 
 def _bare_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _each_once(values: list[str]) -> list[str]:
+    if len(set(values)) < len(values):
+        raise ValueError(f"name each once, not {', '.join(values)}")
+    return values
 
 
 Duration: TypeAlias = Annotated[int, BeforeValidator(_text_to_duration)]
@@ -128,7 +134,7 @@ class ConsistencyPart(_Part):
 class CachePart(_Part):
     """How rows may be cached."""
 
-    tiers: list[Literal["near", "shared"]] = Field(
+    tiers: Annotated[list[Literal["near", "shared"]], AfterValidator(_each_once)] = Field(
         min_length=1, description="Which caches hold rows: in the worker, or shared."
     )
     ttl: Duration = Field(description="How long a row may be served from a cache.")

@@ -13,6 +13,9 @@ from taulu.schema.source import Document, Where
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+_NAME_RULE = (
+    "a name has small letters, digits and _, begins with a letter, and has at most 48 characters"
+)
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -48,6 +51,15 @@ def _problem(document: Document, model: type[BaseModel], details: ErrorDetails) 
             return document.problem(where, str(details.get("ctx", {}).get("error", "")))
         case "model_type" | "dict_type" | "model_attributes_type":
             return document.problem(where, "a mapping of keys to values is needed here")
+        case "string_pattern_mismatch":
+            message = f"{details['input']!r} is no name; {_NAME_RULE}"
+            return document.problem(where, message, at_key=where[-1] == "[key]")
+        case "too_short":
+            least = details.get("ctx", {}).get("min_length")
+            return document.problem(where, f"{_last_word(where)}name at least {least}")
+        case "too_long":
+            most = details.get("ctx", {}).get("max_length")
+            return document.problem(where, f"{_last_word(where)}name at most {most}")
         case _:
             given = details["input"]
             shown = f", not {given!r}" if isinstance(given, str | int | float | bool) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from taulu.gateway import Gateway
 from taulu.model.clock import Clock
 from taulu.model.operation import (
     ChangeCounters,
@@ -19,8 +20,8 @@ from taulu.model.result import Changed, Counter, Failed
 from taulu.model.row import Key
 from taulu.model.table import Bounds
 from taulu.policy.sift import merge, sift
+from taulu.server.counts import check_keys
 from taulu.server.method import Call, Method
-from taulu.spi.context import Handler
 from taulu.v1 import consistency_pb2
 from taulu.v1 import counter_pb2 as pb
 from taulu.wire.errors import error_message
@@ -42,7 +43,7 @@ _ChangeRequest = pb.IncrementRequest | pb.ReserveRequest | pb.CommitRequest | pb
 class CounterService:
     """Turns requests into operations, and results into replies."""
 
-    gateway: Handler
+    gateway: Gateway
     clock: Clock
 
     def methods(self) -> list[Method[Any]]:
@@ -99,6 +100,7 @@ class CounterService:
         self, request: pb.GetCountersRequest, call: Call
     ) -> pb.GetCountersResponse:
         """Read counters."""
+        check_keys(self.gateway, request.table, request.keys)
         keys, failed = sift(request.keys, key_from)
         operation = GetCounters(request.table, keys, consistency_from(request.consistency))
         result = await self.gateway(operation, call.context)

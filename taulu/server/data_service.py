@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from taulu.gateway import Gateway
 from taulu.model.clock import Clock
 from taulu.model.operation import GetRows, Page, QueryRows, ScanRows, WriteRows
 from taulu.model.result import Failed, RowOutcome, Written
 from taulu.model.row import Row
 from taulu.policy.sift import merge, sift
+from taulu.server.counts import check_keys, check_units
 from taulu.server.method import Call, Method
-from taulu.spi.context import Handler
 from taulu.v1 import data_pb2 as pb
 from taulu.wire.errors import error_message
 from taulu.wire.facts import consistency_from, facts_message, level_from
@@ -27,7 +28,7 @@ PAGE_ROWS_DEFAULT = 100
 class DataService:
     """Turns requests into operations, and results into replies."""
 
-    gateway: Handler
+    gateway: Gateway
     clock: Clock
 
     def methods(self) -> list[Method[Any]]:
@@ -59,6 +60,7 @@ class DataService:
 
     async def batch_get(self, request: pb.BatchGetRequest, call: Call) -> pb.BatchGetResponse:
         """Read many rows."""
+        check_keys(self.gateway, request.table, request.keys)
         keys, failed = sift(request.keys, key_from)
         operation = GetRows(
             request.table,
@@ -103,7 +105,7 @@ class DataService:
                 tuple(request.columns),
                 consistency,
             )
-            page = await self.gateway(operation, call.context)
+            page = await self.gateway(operation, call.page_context(self.clock.monotonic()))
             yield pb.ScanResponse(
                 rows=[row_message(row) for row in page.rows],
                 next_page_token=page.next_token,
@@ -116,6 +118,7 @@ class DataService:
 
     async def write(self, request: pb.WriteRequest, call: Call) -> pb.WriteResponse:
         """Apply one unit: a batch of one."""
+        check_units(self.gateway, request.table, (request,))
         unit = unit_from(
             pb.WriteUnit(
                 mutations=request.mutations, conditions=request.conditions, token=request.token
@@ -130,6 +133,7 @@ class DataService:
 
     async def batch_write(self, request: pb.BatchWriteRequest, call: Call) -> pb.BatchWriteResponse:
         """Apply many independent units."""
+        check_units(self.gateway, request.table, request.units)
         units, failed = sift(request.units, unit_from)
         operation = WriteRows(request.table, units, level_from(request.consistency))
         result = await self.gateway(operation, call.context)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from taulu.gateway import Gateway
 from taulu.model.clock import Clock
 from taulu.model.errors import Overloaded
 from taulu.model.operation import (
@@ -20,8 +21,8 @@ from taulu.model.operation import (
 )
 from taulu.model.result import Appended, Failed, LogPage, LogRecord
 from taulu.policy.sift import merge, sift
+from taulu.server.counts import check_records
 from taulu.server.method import Call, Method
-from taulu.spi.context import Context, Handler
 from taulu.v1 import log_pb2 as pb
 from taulu.wire.errors import error_message
 from taulu.wire.facts import facts_message, token_from
@@ -39,8 +40,6 @@ FOLLOW_WAIT_S = 1.0
 """How long one look at the log waits for new records; then the stream looks again."""
 FOLLOWERS_MAX = 256
 """How many streams of one worker may follow logs at once."""
-PAGE_GRACE_S = 10.0
-"""What one page of a stream without a deadline may take, besides the wait."""
 _NO_LIMIT = 2**31 - 1
 
 
@@ -48,7 +47,7 @@ _NO_LIMIT = 2**31 - 1
 class LogService:
     """Turns requests into operations, and results into replies."""
 
-    gateway: Handler
+    gateway: Gateway
     clock: Clock
     followers: int = 0
 
@@ -61,6 +60,7 @@ class LogService:
 
     async def append(self, request: pb.AppendRequest, call: Call) -> pb.AppendResponse:
         """Append records."""
+        check_records(self.gateway, request.table, request.records)
         records, failed = sift(request.records, _record_from)
         result = await self.gateway(AppendRecords(request.table, records), call.context)
         return pb.AppendResponse(
@@ -94,7 +94,7 @@ class LogService:
         left = request.record_count_max or None
         start, end = _start(request), None
         while True:
-            page = await self._page(request, start, left, call.context)
+            page = await self._page(request, start, left, call)
             end = page.end_offset if end is None else end
             page = _cut(page, end)
             yield self._response(page)
@@ -108,7 +108,7 @@ class LogService:
         left = request.record_count_max or None
         # One look without waiting fixes where the stream begins, so that a record appended
         # between two looks is not passed over by `latest`.
-        page = await self._page(request, _start(request), left, self._page_context(call))
+        page = await self._page(request, _start(request), left, call)
         while True:
             if page.records:
                 yield self._response(page)
@@ -117,23 +117,14 @@ class LogService:
                 return
             call.check_draining()
             start = FromOffset(page.next_offset)
-            page = await self._page(
-                request, start, left, self._page_context(call), wait_s=FOLLOW_WAIT_S
-            )
-
-    def _page_context(self, call: Call) -> Context:
-        """Give each page of a stream without a deadline a deadline of its own."""
-        if call.has_deadline:
-            return call.context
-        deadline = self.clock.monotonic() + FOLLOW_WAIT_S + PAGE_GRACE_S
-        return replace(call.context, deadline=deadline)
+            page = await self._page(request, start, left, call, wait_s=FOLLOW_WAIT_S)
 
     async def _page(
         self,
         request: pb.ReadRequest,
         start: LogStart,
         left: int | None,
-        context: Context,
+        call: Call,
         wait_s: float = 0.0,
     ) -> LogPage:
         operation = ReadLog(
@@ -144,6 +135,7 @@ class LogService:
             bytes_max=request.page_bytes if request.page_bytes > 0 else _NO_LIMIT,
             wait_s=wait_s,
         )
+        context = call.page_context(self.clock.monotonic(), wait_s)
         return await self.gateway(operation, context)
 
     def _response(self, page: LogPage) -> pb.ReadResponse:

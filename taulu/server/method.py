@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -17,6 +17,9 @@ from taulu.model.errors import InvalidArgument, Unavailable
 from taulu.spi.context import Context
 
 RequestT = TypeVar("RequestT", bound=Message)
+
+PAGE_S_MAX = 10.0
+"""What one page of a stream without a deadline may take, besides its wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,20 @@ class Call:
     """Whether the caller set the deadline; a stream without one ends only by its own end."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the worker wants open streams to end."""
+
+    def page_context(self, now: float, wait_s: float = 0.0) -> Context:
+        """Return the context of one page of a stream.
+
+        A stream without a deadline may take as long as its reader likes, so each of its pages
+        gets a deadline of its own.
+
+        Args:
+            now: The clock's monotonic seconds.
+            wait_s: How long the page may wait for records before it ends without any.
+        """
+        if self.has_deadline:
+            return self.context
+        return replace(self.context, deadline=now + wait_s + PAGE_S_MAX)
 
     def check_draining(self) -> None:
         """End a stream between two responses when the worker is draining.

@@ -59,6 +59,7 @@ def worker_options(settings: Settings, tables: Sequence[Table], address: str) ->
             deadline_max_s=settings.deadline.max / _MICROSECONDS,
         ),
         server_id=uuid.uuid4().hex,
+        workers=settings.workers,
         token_window_s=settings.token_window / _MICROSECONDS,
         drain_s=settings.drain / _MICROSECONDS,
         log_level=settings.log.level,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import string
+from urllib.parse import quote
+
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
@@ -9,7 +12,10 @@ from grpc import StatusCode
 
 from taulu.model import errors
 from taulu.model.errors import TauluError
-from taulu.wire.errors import DOMAIN, error_message
+from taulu.wire.errors import DOMAIN, cut, error_message
+
+_PLAIN = string.punctuation.replace("%", "") + " "
+"""What gRPC writes into a header as it is, besides letters and digits."""
 
 STATUS_BY_CODE: dict[str, StatusCode] = {
     errors.InvalidArgument.code: StatusCode.INVALID_ARGUMENT,
@@ -37,6 +43,10 @@ STATUS_BY_CODE: dict[str, StatusCode] = {
 }
 
 
+_HEADER_BYTES_MAX = 2_000
+"""Of the message in its own header, where every byte outside plain text takes three."""
+
+
 def status_of(error: TauluError) -> tuple[StatusCode, str, bytes]:
     """Return status code, message, and the bytes of `grpc-status-details-bin`.
 
@@ -54,4 +64,11 @@ def status_of(error: TauluError) -> tuple[StatusCode, str, bytes]:
         packed = Any()
         packed.Pack(detail)
         status.details.append(packed)
-    return code, typed.message, status.SerializeToString()
+    return code, _header_text(typed.message), status.SerializeToString()
+
+
+def _header_text(message: str) -> str:
+    """Return what of a message fits its header; the details have all of it."""
+    if len(quote(message, safe=_PLAIN)) <= _HEADER_BYTES_MAX:
+        return message
+    return cut(message, _HEADER_BYTES_MAX // 3)

@@ -31,6 +31,7 @@ class WorkerOptions:
     gateway: GatewayOptions
     transport: TransportOptions
     server_id: str
+    workers: int
     token_window_s: float
     drain_s: float
     log_level: str
@@ -60,7 +61,11 @@ async def _serve(options: WorkerOptions, pipe: Connection) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     # The supervisor never writes to this pipe: it becomes readable when the supervisor is gone.
     loop.add_reader(pipe.fileno(), stop.set)
-    environment = Environment(server_id=options.server_id, token_window_s=options.token_window_s)
+    environment = Environment(
+        server_id=options.server_id,
+        token_window_s=options.token_window_s,
+        workers=options.workers,
+    )
     clock = environment.clock
     async with open_gateway(options.tables, options.gateway, environment) as gateway:
         methods = [

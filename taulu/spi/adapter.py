@@ -46,6 +46,8 @@ class Environment:
     """One id for all worker processes of one server; another server has another."""
     token_window_s: float = 24 * 3600.0
     """How long an adapter must remember an idempotency token, in seconds."""
+    workers: int = 1
+    """How many worker processes of this server open the adapter, each by itself."""
 
 
 @dataclass(frozen=True, slots=True)

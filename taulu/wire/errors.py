@@ -17,8 +17,15 @@ _GROUPS: dict[Group, pb.ErrorGroup] = {
     Group.FATAL: pb.ERROR_GROUP_FATAL,
 }
 
-_MESSAGE_CHARS_MAX = 1_000
+_MESSAGE_BYTES_MAX = 1_000
+_DETAIL_BYTES_MAX = 256
 """gRPC carries status in headers, which peers limit to 8 KiB in all."""
+
+
+def cut(text: str, bytes_max: int) -> str:
+    """Return as much of a text as its first bytes in UTF-8 hold."""
+    # A character that the cut goes through is left out whole.
+    return text.encode(errors="replace")[:bytes_max].decode(errors="ignore")
 
 
 def error_message(error: TauluError) -> pb.Error:
@@ -27,8 +34,8 @@ def error_message(error: TauluError) -> pb.Error:
     return pb.Error(
         group=_GROUPS[error.group],
         code=error.code,
-        message=error.message[:_MESSAGE_CHARS_MAX],
-        details={name: value[:_MESSAGE_CHARS_MAX] for name, value in error.details.items()},
+        message=cut(error.message, _MESSAGE_BYTES_MAX),
+        details={name: cut(value, _DETAIL_BYTES_MAX) for name, value in error.details.items()},
         retry_after=None if retry_after_s is None else duration_message(int(retry_after_s * 1e6)),
     )
 

@@ -22,6 +22,7 @@ from taulu.v1 import data_pb2, value_pb2
 DEPTH_MAX = 8
 """How deep lists and maps may nest in a request."""
 
+_DECIMAL_ZEROS_MAX = 100
 _SECONDS_MIN = -62_135_596_800
 _SECONDS_MAX = 253_402_300_799
 
@@ -103,7 +104,7 @@ def value_from(message: value_pb2.Value, depth: int = 0) -> Value:
     if convert is not None:
         return convert(getattr(message, kind))
     if depth >= DEPTH_MAX:
-        raise InvalidArgument(f"a value nests deeper than {DEPTH_MAX} levels; flatten it")
+        raise _too_deep()
     if kind == "list_value":
         return [value_from(element, depth + 1) for element in message.list_value.values]
     items = message.map_value.values.items()
@@ -116,30 +117,32 @@ _TO: dict[type, Callable[[Any], value_pb2.Value]] = {
     float: lambda v: value_pb2.Value(float64_value=v),
     str: lambda v: value_pb2.Value(string_value=v),
     bytes: lambda v: value_pb2.Value(bytes_value=v),
-    Decimal: lambda v: value_pb2.Value(decimal_value=format(v, "f")),
+    Decimal: lambda v: value_pb2.Value(decimal_value=_decimal_text(v)),
     UUID: lambda v: value_pb2.Value(uuid_value=str(v)),
     datetime: lambda v: value_pb2.Value(timestamp_value=timestamp_message(timestamp_to_us(v))),
     array: lambda v: value_pb2.Value(vector_value=value_pb2.Vector(values=v)),
-    list: lambda v: value_pb2.Value(
-        list_value=value_pb2.ListValue(values=[value_message(element) for element in v])
-    ),
-    dict: lambda v: value_pb2.Value(
-        map_value=value_pb2.MapValue(values={k: value_message(e) for k, e in v.items()})
-    ),
 }
 
 
-def value_message(value: Value) -> value_pb2.Value:
+def _decimal_text(value: Decimal) -> str:
+    """Write a decimal in plain notation, unless that would take more zeros than any column."""
+    return format(value, "f") if abs(value.adjusted()) <= _DECIMAL_ZEROS_MAX else str(value)
+
+
+def value_message(value: Value, depth: int = 0) -> value_pb2.Value:
     """Return a value as a message; None is a Value without a kind.
 
     Raises:
-        InvalidArgument: It is of a type that no column has, or an int outside 64 bits.
+        InvalidArgument: It is of a type that no column has, an int outside 64 bits, or nests
+            too deep.
     """
     if value is None:
         return value_pb2.Value()
+    if isinstance(value, list | dict):
+        return _nested_message(value, depth)
     convert = _TO.get(type(value))
     if convert is None:
-        kinds = ", ".join(kind.__name__ for kind in _TO)
+        kinds = ", ".join(kind.__name__ for kind in (*_TO, list, dict))
         raise InvalidArgument(
             f"a value of type {type(value).__name__} cannot be sent; use {kinds} or None"
         )
@@ -149,6 +152,23 @@ def value_message(value: Value) -> value_pb2.Value:
         raise InvalidArgument(
             f"a value of type {type(value).__name__} cannot be sent: {error}"
         ) from error
+
+
+def _nested_message(value: list[Value] | dict[str, Value], depth: int) -> value_pb2.Value:
+    if depth >= DEPTH_MAX:
+        raise _too_deep()
+    if isinstance(value, list):
+        elements = [value_message(element, depth + 1) for element in value]
+        return value_pb2.Value(list_value=value_pb2.ListValue(values=elements))
+    items = {name: value_message(element, depth + 1) for name, element in value.items()}
+    try:
+        return value_pb2.Value(map_value=value_pb2.MapValue(values=items))
+    except (TypeError, UnicodeError) as error:
+        raise InvalidArgument(f"a map with other keys than text cannot be sent: {error}") from error
+
+
+def _too_deep() -> InvalidArgument:
+    return InvalidArgument(f"a value nests deeper than {DEPTH_MAX} levels; flatten it")
 
 
 def key_values_from(messages: Iterable[value_pb2.Value]) -> tuple[KeyValue, ...]:

@@ -58,6 +58,7 @@ def through_gateway(
     options: Mapping[str, object],
     *,
     capabilities: Capabilities,
+    is_durable: bool = True,
     table_options: Mapping[str, object] = NO_OPTIONS,
 ) -> Harness:
     """Return the harness of an adapter behind client, wire, server and pipeline."""
@@ -72,7 +73,7 @@ def through_gateway(
         ):
             yield execute
 
-    return Harness(start, capabilities)
+    return Harness(start, capabilities, is_durable=is_durable)
 
 
 @asynccontextmanager

@@ -27,9 +27,7 @@ PLAIN = replace(
     write_levels=frozenset({Level.EVENTUAL, Level.QUORUM}),
 )
 """What rows can do that are written at QUORUM and do not expire."""
-EXPIRING = replace(
-    PLAIN, features=PLAIN.features - {Feature.PARTIAL_UPDATE} | {Feature.ROW_TTL}
-)
+EXPIRING = replace(PLAIN, features=PLAIN.features - {Feature.PARTIAL_UPDATE} | {Feature.ROW_TTL})
 """What rows can do that are written at QUORUM, always whole, and may expire."""
 WHOLE_ROWS: Options = {"partial_updates": False}
 

@@ -200,6 +200,15 @@ def test_what_is_wrong_at_start_is_said_in_one_line(
     assert len(said.splitlines()) == 1
 
 
+def test_workers_that_would_each_have_tables_of_their_own_are_refused(tmp_path: Path) -> None:
+    settings = "storage: {embedded: {adapter: memory}}"
+    two = GatewayProcess(tmp_path / "gateway", [EXAMPLES], workers=2, settings=settings)
+    code, said = refused(two)
+    assert code == 2
+    assert "each of the 2 workers would have its own; set `workers: 1`" in said
+    assert len(said.splitlines()) == 1
+
+
 def test_a_schema_that_no_longer_fits_the_store_is_refused(
     gateway: GatewayProcess, tmp_path: Path
 ) -> None:

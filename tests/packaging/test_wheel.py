@@ -33,9 +33,13 @@ def test_the_wheel_holds_every_package_and_its_data(built: Path) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {
         "taulu",
+        "taulu_cassandra",
         "taulu_client",
         "taulu_embedded",
+        "taulu_kafka",
         "taulu_memory",
+        "taulu_postgres",
+        "taulu_redis",
         "taulu_refunds",
     }
     for name in (

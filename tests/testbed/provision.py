@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import functools
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Generator, Sequence
@@ -64,14 +65,21 @@ def _find(name: str, folders: Sequence[str]) -> Path | None:
     if on_path is not None:
         return Path(on_path)
     found = [path for pattern in folders for path in sorted(Path("/").glob(f"{pattern}/{name}"))]
-    return found[-1] if found else None
+    return max(found, key=_numbers_in) if found else None
+
+
+def _numbers_in(path: Path) -> list[int]:
+    """Return the numbers of a path, so that version 15 comes after version 9."""
+    return [int(digits) for digits in re.findall(r"\d+", str(path))]
 
 
 def _install(name: str, package: str, folders: Sequence[str]) -> Path | None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return None
     _apt_update()
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]
+    # Another process may be installing something else.
+    patient = ["-o", f"DPkg::Lock::Timeout={INSTALL_S_MAX:.0f}"]
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *patient, package]
     subprocess.run(
         install,
         check=False,

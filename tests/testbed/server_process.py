@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,13 +16,24 @@ from pathlib import Path
 STOP_S_MAX = 30.0
 _PROBE_REST_S = 0.1
 _LOG_TAIL_LINES = 40
+_GIVEN_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_PORT_MIN = 15_000
+_TRIES_MAX = 100
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nothing listens on now, outside of those that the kernel gives out.
+
+    A client that keeps calling a dead server would else be given the server's own port as its
+    end now and then: it connects to itself, and the server cannot come back.
+    """
+    lowest_given_out = int(_GIVEN_OUT.read_text().split()[0])
+    for _ in range(_TRIES_MAX):
+        port = _PORT_MIN + secrets.randbelow(lowest_given_out - _PORT_MIN)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
+    raise AssertionError(f"no port of {host} is free")
 
 
 def answers(host: str, port: int) -> bool:
@@ -45,6 +57,8 @@ class ServerProcess:
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     """Run as this user, for servers that refuse to be root's."""
+    stop_signal: signal.Signals = signal.SIGTERM
+    """What asks the server to end soon, without waiting for its clients."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -101,7 +115,7 @@ class ServerProcess:
             return
         self.resume()
         try:
-            self._end(signal.SIGTERM)
+            self._end(self.stop_signal)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -119,9 +133,18 @@ class ServerProcess:
         return "\n".join(lines[-_LOG_TAIL_LINES:])
 
     def _signal(self, number: signal.Signals) -> None:
-        if self.is_running:
-            assert self.process is not None
-            os.killpg(self.process.pid, number)
+        if not self.is_running:
+            return
+        assert self.process is not None
+        if number is self.stop_signal:
+            # The server tells its own children.
+            self.process.send_signal(number)
+            return
+        # The parent first, so that it cannot make up for a child that is gone. Some servers
+        # give each child a session of its own, so that no group holds them all.
+        for pid in [self.process.pid, *descendants(self.process.pid)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _end(self, number: signal.Signals) -> None:
         if self.process is None:
@@ -129,3 +152,20 @@ class ServerProcess:
         self._signal(number)
         self.process.wait(STOP_S_MAX)
         self.process = None
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the children of a process and theirs, whatever group or session they are in."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            # The name, in brackets, may hold anything; what follows it does not.
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(folder.name))
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found

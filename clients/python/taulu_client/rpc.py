@@ -18,6 +18,10 @@ ReplyT = TypeVar("ReplyT", bound=Message)
 
 _KEEPALIVE_MS = 30_000
 _KEEPALIVE_TIMEOUT_MS = 10_000
+_RECONNECT_MS_MIN = 100
+_RECONNECT_MS_MAX = 1_000
+"""How long a lost gateway is left alone between two looks for it. Left to itself gRPC would wait
+for up to two minutes, and every call would fail while the gateway has long come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,11 @@ def open_channel(address: str, response_bytes_max: int) -> Channel:
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
             ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
             ("grpc.enable_retries", 0),
+            ("grpc.initial_reconnect_backoff_ms", _RECONNECT_MS_MIN),
+            ("grpc.min_reconnect_backoff_ms", _RECONNECT_MS_MIN),
+            ("grpc.max_reconnect_backoff_ms", _RECONNECT_MS_MAX),
+            # A client of its own, so that it does not wait out what another one met.
+            ("grpc.use_local_subchannel_pool", 1),
             ("grpc.enable_http_proxy", 0),
         ],
     )

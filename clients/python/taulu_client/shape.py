@@ -19,8 +19,12 @@ KeyLike: TypeAlias = "KeyValue | tuple[KeyValue, ...] | Mapping[str, KeyValue]"
 
 
 def _to_float(value: object) -> object:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return float(cast(int, value)) if is_whole else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    # The number itself, so that no digit is lost in silence; one past every float overflows.
+    if float(value) != value:
+        raise ValueError(f"{value} has more digits than a float64 keeps; send a float")
+    return float(value)
 
 
 def _to_vector(value: object) -> object:
@@ -125,7 +129,7 @@ class Shape:
                 continue
             try:
                 converted[name] = cast(Value, convert(value))
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 raise InvalidArgument(
                     f"column {name} of {self.info.name} does not take this value: {error}"
                 ) from error

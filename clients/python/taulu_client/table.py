@@ -45,6 +45,8 @@ ConsistencyLike: TypeAlias = Consistency | Level | None
 
 _MICROSECOND = timedelta(microseconds=1)
 _PAGE_ROWS = 500
+_REPLY_GROWTH = 4
+"""How many bytes of a reply one byte of a stored row becomes at most: a list of numbers does."""
 
 
 def consistency_of(asked: ConsistencyLike) -> Consistency:
@@ -111,7 +113,7 @@ class Table(Generic[RowT]):
             return [self._outcome(shape, outcome, facts) for outcome in outcomes]
 
         asked = [key_message(shape.key(key)) for key in keys]
-        chunking = _chunking(shape, "batch_keys")
+        chunking = _read_chunking(shape, self._sender.options.response_bytes_max)
         sizes = [message.ByteSize() for message in asked]
         outcomes = await self._sender.send_all(asked, sizes, chunking, attempt)
         return [o.error if isinstance(o, Failed) else o for o in outcomes]
@@ -374,3 +376,11 @@ class Table(Generic[RowT]):
 def _chunking(shape: Shape, items: str) -> Chunking:
     limits = shape.info.limits
     return Chunking(limits[items], limits["request_bytes"] - REQUEST_OVERHEAD_BYTES)
+
+
+def _read_chunking(shape: Shape, response_bytes_max: int) -> Chunking:
+    """Return pieces whose rows fit one reply, be each as large as the table allows."""
+    chunking = _chunking(shape, "batch_keys")
+    row_bytes = _REPLY_GROWTH * max(1, shape.info.limits.get("row_bytes", 1))
+    rows = max(1, response_bytes_max // row_bytes)
+    return replace(chunking, items_max=min(chunking.items_max, rows))

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from taulu_client import Item, errors
 from taulu_refunds.budgets import shard_of
@@ -29,6 +30,9 @@ from taulu_refunds.stores import Stores
 HOLD_MS = 20_000
 ROUNDS_MAX = 150
 """How many rounds of steps one batch may take; each round moves what nobody else moved."""
+SETTLE_WITHIN = timedelta(hours=23)
+"""How long after its pin a granted claim may be taken up again. The gateway remembers tokens for
+a day (`token_window`); after that, sending a commit again could pay a second time."""
 _CALLS_IN_FLIGHT = 16
 _REST_S = 0.2
 """How long to rest after a round that was cut off, in seconds."""
@@ -86,7 +90,10 @@ class Decider:
         offered = [item for item in seen.values() if item.row.state == State.OFFERED]
         await self._grant(offered)
         granted = [item for item in seen.values() if item.row.state == State.GRANTED]
-        await self._settle(granted)
+        too_old = [item for item in granted if self.clock() - item.row.pinned_at > SETTLE_WITHIN]
+        await self._settle([item for item in granted if item not in too_old])
+        if too_old:
+            raise _needs_a_person([item.row.claim_id for item in too_old])
 
     async def _pin(self, deliveries: Sequence[Delivery]) -> None:
         """Choose an arm for each claim and pin it, unless another decider was first."""
@@ -208,6 +215,14 @@ class Decider:
         except RETRIABLE:
             return False
         return True
+
+
+def _needs_a_person(claim_ids: Sequence[str]) -> JobError:
+    return JobError(
+        f"{len(claim_ids)} claims, {claim_ids[0]} among them, were granted and left alone for "
+        f"more than {SETTLE_WITHIN}, so whether they were paid cannot be found out by sending "
+        "again; compare their budgets with audit.events, then settle them by hand"
+    )
 
 
 def _event(pin: Pin, event: str) -> Event:

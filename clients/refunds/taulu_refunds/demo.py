@@ -25,6 +25,7 @@ from taulu_refunds.gateway import OwnGateway
 from taulu_refunds.history import late, on_time, write_history
 from taulu_refunds.job import Job, Size, plan_job
 from taulu_refunds.moments import CALIBRATION_DAY, end_of_day, utc_now
+from taulu_refunds.placement import ALL_EMBEDDED, Placement
 from taulu_refunds.report import print_report, write_report
 from taulu_refunds.stores import Stores, open_stores
 from taulu_refunds.training import train
@@ -50,11 +51,15 @@ class Demo:
         folder: Where everything that it makes is kept; the store is made anew.
         size: How much it does.
         console: Where people look.
+        placement: Where the tables live.
+        trouble: A command that makes trouble for a backend, run once while claims are decided.
     """
 
     folder: Path
     size: Size
     console: Console
+    placement: Placement = ALL_EMBEDDED
+    trouble: tuple[str, ...] = ()
 
     async def run(self) -> bool:
         """Run the job, print the report, and return whether every check passed.
@@ -65,9 +70,9 @@ class Demo:
         job = plan_job(await self._fetch(), self.size)
         run_folder = self.folder / "refunds"
         shutil.rmtree(run_folder, ignore_errors=True)
-        gateway = OwnGateway(run_folder, GATEWAY_WORKERS)
+        gateway = OwnGateway(run_folder, GATEWAY_WORKERS, self.placement)
         try:
-            self.console.print("Starting a gateway on a fresh embedded store")
+            self.console.print(f"Starting a gateway, {self.placement.in_words}")
             await gateway.start()
             async with Client(gateway.address, timeout_s=TIMEOUT_S) as client:
                 await self._prepare(open_stores(client), job)
@@ -77,6 +82,7 @@ class Demo:
             await gateway.stop()
         checks += _fire_checks(job, tally)
         write_report(self.folder / "refunds-report.json", job, tally, checks)
+        self.console.print(f"Tables: {self.placement.in_words}.")
         print_report(self.console, job, tally, checks)
         return all(check.ok for check in checks)
 
@@ -101,6 +107,7 @@ class Demo:
         sent = deliveries(job.claims, self.size.seed)
 
         async def kill_gateway() -> None:
+            await self._make_trouble()
             await gateway.kill()
             await gateway.start()
 
@@ -114,6 +121,14 @@ class Demo:
                 advance,
             )
             return await foreman.run(sent)
+
+    async def _make_trouble(self) -> None:
+        if not self.trouble:
+            return
+        process = await asyncio.create_subprocess_exec(*self.trouble)
+        if await process.wait():
+            raise JobError(f"the trouble {self.trouble[0]!r} ended with {process.returncode}")
+        self.console.print("A part of the backends was killed")
 
     async def _verify(self, gateway: OwnGateway) -> list[Check]:
         """Let a process of its own read everything back; it shows its own progress."""

@@ -11,8 +11,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from taulu_refunds.failure import JobError
-from taulu_refunds.stores import tables_folder
+from taulu_refunds.placement import ALL_EMBEDDED, Placement, place_tables
 
 _READY = re.compile(rb"taulu is serving \d+ tables? on (\S+) ")
 _START_S_MAX = 60.0
@@ -26,10 +28,12 @@ class OwnGateway:
     Args:
         folder: Where its settings, its store and its log are kept.
         workers: How many worker processes it has.
+        placement: Where its tables live.
     """
 
     folder: Path
     workers: int
+    placement: Placement = ALL_EMBEDDED
     address: str = ""
     _port: int = 0
     _process: asyncio.subprocess.Process | None = None
@@ -41,13 +45,15 @@ class OwnGateway:
             JobError: It did not start; its log says why.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        place_tables(self.placement, self.folder / "tables")
         settings = self.folder / "taulu.yaml"
-        settings.write_text(
-            f"listen: 127.0.0.1:{self._port}\n"
-            f"workers: {self.workers}\n"
-            f'tables: ["{tables_folder().absolute()}"]\n'
-            "storage: {embedded: {adapter: embedded, path: store/taulu.db}}\n"
-        )
+        described = {
+            "listen": f"127.0.0.1:{self._port}",
+            "workers": self.workers,
+            "tables": ["tables"],
+            "storage": {name: dict(target) for name, target in self.placement.storage.items()},
+        }
+        settings.write_text(yaml.safe_dump(described, sort_keys=False))
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "taulu.cli.main", "serve", "--config", str(settings)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -17,6 +18,7 @@ from taulu_refunds.decider_process import run_decider
 from taulu_refunds.demo import COLUMNS, Demo
 from taulu_refunds.failure import JobError
 from taulu_refunds.job import Size, plan_job
+from taulu_refunds.placement import read_placement
 from taulu_refunds.verify import verify as verify_books
 from taulu_refunds.verify import write_result
 
@@ -49,10 +51,18 @@ def demo(
     days: Days = _SIZE.days,
     deciders: Annotated[int, typer.Option(min=3, help="Decider processes.")] = _SIZE.deciders,
     kills: Annotated[int, typer.Option(min=0, help="Deciders to kill.")] = _SIZE.kills,
+    placement: Annotated[
+        Path | None, typer.Option(help="YAML that places tables on other backends.")
+    ] = None,
+    trouble: Annotated[
+        str, typer.Option(help="A command that hurts a backend, run while claims are decided.")
+    ] = "",
 ) -> None:
     """Run the whole job on a gateway of its own, and check every figure."""
     size = Size(seed, customers, claims, days, deciders, kills)
-    is_sound = asyncio.run(Demo(folder.absolute(), size, Console()).run())
+    console, where = Console(), read_placement(placement)
+    run_demo = Demo(folder.absolute(), size, console, where, tuple(shlex.split(trouble)))
+    is_sound = asyncio.run(run_demo.run())
     raise typer.Exit(0 if is_sound else 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,22 @@ def test_rows_of_a_file_that_are_wrong_are_told_by_line(
     assert lines(taulu("get", "demo.users", "x", "--json", address=gateway.address))
 
 
+def test_an_output_that_cannot_be_written_is_one_clear_line(gateway: GatewayProcess) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "taulu.cli.main", "tables", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TAULU_ADDRESS": gateway.address},
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == Exit.FAILED
+    assert "Traceback" not in done.stderr
+    assert "No space left" in done.stderr
+
+
 def test_counters(gateway: GatewayProcess) -> None:
     def counter(*arguments: str) -> dict:
         return lines(taulu("counter", *arguments, "--json", address=gateway.address))[0]
@@ -130,6 +147,27 @@ def test_logs(gateway: GatewayProcess) -> None:
     assert read == {**first, "user_id": "ada", "what": "login", "amount": 3}
     beyond = taulu("log", "read", "demo.events", "--partition", "0", "--offset", "99", **where)
     assert_refused(beyond, Exit.FAILED, "offset 99")
+
+
+def test_records_that_are_followed_come_at_once_into_a_pipe(gateway: GatewayProcess) -> None:
+    environment = {**os.environ, "TAULU_ADDRESS": gateway.address, "PYTHONUNBUFFERED": ""}
+    command = [sys.executable, "-m", "taulu.cli.main", "log"]
+    append = [*command, "append", "demo.events", '{"user_id": "pipe"}', "--json"]
+    appended = json.loads(subprocess.check_output(append, env=environment, timeout=60))
+    where = ["--partition", str(appended["partition"]), "--offset", str(appended["offset"])]
+    with subprocess.Popen(
+        [*command, "read", "demo.events", "--follow", *where, "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as reader:
+        try:
+            assert reader.stdout is not None
+            ready, _, _ = select.select([reader.stdout], [], [], 20)
+            assert ready, "the record stayed in a buffer"
+            assert json.loads(reader.stdout.readline())["offset"] == appended["offset"]
+        finally:
+            reader.terminate()
 
 
 def test_tables_are_listed(gateway: GatewayProcess) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from taulu.codec.fingerprint import fingerprint
 from taulu.model import (
     Bound,
     Bounds,
@@ -29,7 +30,6 @@ from taulu.model import (
     Update,
     WriteUnit,
 )
-from taulu.codec.fingerprint import fingerprint
 
 TOKEN = IdempotencyToken(1, "nonce-0001")
 KEY = Key(("a",), (1, b"\x00"))

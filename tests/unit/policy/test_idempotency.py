@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from taulu.model import (
+    TTL_US_MAX,
     Commit,
     Delete,
     Increment,
@@ -72,6 +73,7 @@ def test_a_token_from_the_future_is_taken_within_the_allowed_skew():
         replace(RESERVE, hold_id=""),
         replace(RESERVE, hold_id="x" * 129),
         replace(RESERVE, ttl_us=0),
+        replace(RESERVE, ttl_us=TTL_US_MAX + 1),
         Commit(KEY, "", token()),
         Release(KEY, "", token()),
     ],

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from taulu.model import (
+    TTL_US_MAX,
     Bound,
     ClusteringRange,
     Delete,
@@ -79,6 +80,7 @@ def test_timestamps_come_out_in_utc():
         ({"embedding": [1.0]}, "a vector of 1 was sent"),
         ({"embedding": ["x", "y"]}, "numbers"),
         ({"embedding": [float("nan"), 1.0]}, "NaN"),
+        ({"embedding": [1e300, 1.0]}, "range of 32-bit floats"),
         ({"payd": True}, "did you mean 'paid'?"),
         ({"number": 1}, "key column"),
     ],
@@ -125,6 +127,7 @@ def test_keys_must_fit_everywhere(key: Key):
         WriteUnit((), token()),
         WriteUnit((Put(KEY, {}, ttl_us=0),), token()),
         WriteUnit((Update(KEY, {}, ttl_us=-1),), token()),
+        WriteUnit((Put(KEY, {}, ttl_us=TTL_US_MAX + 1),), token()),
         WriteUnit((DeleteRange(()),), token()),
         WriteUnit((DeleteRange(("a",), ClusteringRange(Bound(("x",)))),), token()),
         WriteUnit((Delete(KEY),), token(), (IfColumns(KEY, {"paid": 1}),)),

@@ -56,6 +56,34 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     assert load_settings(write(tmp_path, "workers: 2\n"), {"workers": 3}).workers == 3
 
 
+def test_the_command_line_wins_over_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAULU_WORKERS", "2")
+    monkeypatch.setenv("TAULU_LIMITS__CONCURRENT_CALLS", "7")
+    path = write(tmp_path, "workers: 1\nlimits: {request_bytes: 1MiB}\n")
+    settings = load_settings(path, {"workers": 3})
+    assert settings.workers == 3
+    assert (settings.limits.concurrent_calls, settings.limits.request_bytes) == (7, 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("TAULU_WORKERS", "lots", "workers: should be a valid integer"),
+        ("TAULU_DRAIN", "abc", "'abc' is no duration"),
+        ("TAULU_LIMITS__CONCURRENT", "5", "did you mean 'concurrent_calls'"),
+        ("TAULU_LOG", '{"level": "loud"}', "'loud' is not known here"),
+    ],
+)
+def test_a_wrong_variable_is_told_by_name_and_not_as_a_line_of_the_file(
+    name: str, value: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"environment variable {name} is wrong: .*{says}"):
+        load_settings(write(tmp_path, "workers: 2\ndrain: 1s\n"))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

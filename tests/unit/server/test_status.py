@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+from urllib.parse import quote
+
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
@@ -50,7 +53,11 @@ def test_a_retry_hint_is_given_where_there_is_one():
     assert len(details_of(LimitExceeded("no")).details) == 2
 
 
-def test_long_messages_are_cut_to_what_headers_can_carry():
-    error = LimitExceeded("x" * 50_000, details={"sent": "y" * 50_000})
+@pytest.mark.parametrize("character", ["x", "%", "\x00", "é", "€", "🎉", "\ud800"])
+def test_long_messages_are_cut_to_what_headers_can_carry(character: str):
+    error = LimitExceeded(character * 50_000, details={"sent": character * 50_000})
     _, message, details = status_of(error)
-    assert len(message) + len(details) < 8 * 1024
+    # The message goes percent-encoded and the details go in base64.
+    size = len(quote(message, safe=" ")) + len(base64.b64encode(details))
+    assert size < 8 * 1024
+    assert len(message) > 100

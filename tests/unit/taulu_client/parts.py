@@ -66,7 +66,7 @@ class ScriptedGateway:
         )
 
     @asynccontextmanager
-    async def serve(self) -> AsyncGenerator[str]:
+    async def serve(self, port: int = 0) -> AsyncGenerator[str]:
         server = aio.server()
         unary = {
             "/taulu.v1.DataService/BatchGet": data_pb2.BatchGetRequest,
@@ -79,7 +79,7 @@ class ScriptedGateway:
             "/taulu.v1.LogService/Read": log_pb2.ReadRequest,
         }
         server.add_generic_rpc_handlers((_Handlers(self, unary, streams),))
-        port = server.add_insecure_port("127.0.0.1:0")
+        port = server.add_insecure_port(f"127.0.0.1:{port}")
         await server.start()
         try:
             yield f"127.0.0.1:{port}"

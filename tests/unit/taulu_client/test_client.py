@@ -260,6 +260,14 @@ async def test_mistakes_are_told_before_anything_is_sent(client: Client) -> None
         await items.put({"id": "a", "text": object()})
     with pytest.raises(errors.InvalidArgument, match="cannot be sent"):
         await items.put({"id": "a", "count": 2**63})
+    with pytest.raises(errors.InvalidArgument, match="more digits than a float64 keeps"):
+        await items.put({"id": "a", "ratio": 2**53 + 1})
+    with pytest.raises(errors.InvalidArgument, match="too large to convert to float"):
+        await items.put({"id": "a", "ratio": 10**400})
+    endless: list[object] = []
+    endless.append(endless)
+    with pytest.raises(errors.InvalidArgument, match="nests deeper than 8 levels"):
+        await items.put({"id": "a", "text": endless})
     with pytest.raises(errors.UnknownTable, match=r"did you mean 'conformance\.items'"):
         await client.table("conformance.item").get("a")
 

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
 import grpc
 import pytest
 
@@ -150,6 +154,40 @@ async def test_pieces_keep_to_the_bytes_that_the_gateway_takes() -> None:
         done = await client.table("n.t").batch_put([{"id": f"{n}" * 1_000} for n in range(3)])
     assert len(done) == 3
     assert [len(request.units) for request in gateway.requests] == [1, 1, 1]
+
+
+async def test_pieces_of_a_read_keep_to_the_bytes_that_the_client_takes() -> None:
+    row_bytes = 1024 * 1024
+    absent = data_pb2.RowOutcome(absent=data_pb2.Absent())
+    replies = [data_pb2.BatchGetResponse(outcomes=[absent] * 2, facts=FACTS) for _ in range(3)]
+    gateway = ScriptedGateway(replies, limits={"row_bytes": row_bytes})
+    options = ClientOptions(retry=FAST.retry, response_bytes_max=8 * row_bytes)
+    async with gateway.serve() as address, Client(address, options=options) as client:
+        assert await client.table("n.t").batch_get(["a", "b", "c", "d", "e", "f"]) == [None] * 6
+    assert [len(request.keys) for request in gateway.requests] == [2, 2, 2]
+
+
+async def test_a_gateway_that_was_away_for_long_is_found_again_at_once() -> None:
+    gateway = ScriptedGateway([ABSENT, ABSENT])
+    once = ClientOptions(retry=RetryOptions(attempts_max=1))
+    async with AsyncExitStack() as stack:
+        async with gateway.serve() as address:
+            client = await stack.enter_async_context(Client(address, options=once))
+            assert await client.table("n.t").get("a") is None
+        away_until = time.monotonic() + 6
+        while time.monotonic() < away_until:
+            with pytest.raises(errors.Unavailable):
+                await client.table("n.t").get("a")
+            await asyncio.sleep(0.1)
+        async with gateway.serve(int(address.rpartition(":")[2])):
+            back = time.monotonic()
+            while True:
+                try:
+                    assert await client.table("n.t").get("a") is None
+                    break
+                except errors.Unavailable:
+                    assert time.monotonic() - back < 2.5
+                    await asyncio.sleep(0.05)
 
 
 def test_the_budget_bounds_retries_and_successes_refill_it() -> None:

@@ -7,11 +7,13 @@ exception that no step catches, so that whatever was sent before it stands.
 from __future__ import annotations
 
 import asyncio
+import time
 from array import array
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +26,7 @@ from taulu_refunds.budgets import fund_budgets, plan_budgets, shard_of
 from taulu_refunds.checks import Check
 from taulu_refunds.claims import COPIES, Claim, Delivery, deliveries
 from taulu_refunds.decider import HOLD_MS, Decider
+from taulu_refunds.failure import JobError
 from taulu_refunds.moments import utc_now
 from taulu_refunds.online import SPEND_VIEW, OnlineRow, read_online, write_online
 from taulu_refunds.pin import State
@@ -187,6 +190,37 @@ async def test_an_old_decider_cannot_pay_after_its_hold_ran_out() -> None:
         assert seen == paid
         assert paid.attempt == 2
         assert_sound(await check(stores, claims, plan))
+
+
+async def test_a_claim_left_for_longer_than_tokens_are_remembered_is_never_paid_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = ShiftedClock()
+    claims = [claim(n) for n in range(12)]
+    late = timedelta(hours=25)
+
+    def die(at: str) -> None:
+        if at == "decision":
+            raise Death
+
+    async with stores_on(clock) as stores:
+        plan = await prepare(stores, claims)
+        with pytest.raises(Death):
+            await Decider(stores, POLICY, utc_now, before_step=die).decide(
+                [delivery(one) for one in claims[:6]]
+            )
+        paid = {key: (await stores.budgets.get(key)).value for key in plan}
+        # All clocks go on by more than a day: the gateway's, the client's and the decider's.
+        clock.shift_us += late // timedelta(microseconds=1)
+        now = SimpleNamespace(time_ns=lambda: time.time_ns() + clock.shift_us * 1_000)
+        monkeypatch.setattr("taulu_client.items.time", now)
+        second = Decider(stores, POLICY, lambda: utc_now() + late)
+        with pytest.raises(JobError, match=r"claim-0000 among them.*by hand"):
+            await second.decide([delivery(one, 2) for one in claims[:6]])
+        assert {key: (await stores.budgets.get(key)).value for key in plan} == paid
+        # Claims that nobody left alone are settled as ever.
+        pins = await second.decide([delivery(one, 2) for one in claims[6:]])
+        assert {pin.state for pin in pins} == {State.SETTLED.value}
 
 
 async def test_a_newer_view_is_never_replaced_by_an_older_one() -> None:

@@ -84,3 +84,25 @@ def test_the_ends_of_time_are_kept():
 def test_a_uuid_is_written_in_its_canonical_form():
     uuid = UUID("12345678-1234-5678-1234-567812345678")
     assert value_message(uuid).uuid_value == str(uuid)
+
+
+def test_what_nests_too_deep_is_refused_before_it_is_sent():
+    value: Any = 1
+    for _ in range(DEPTH_MAX):
+        value = {"in": [value]} if isinstance(value, int) else [value]
+    with pytest.raises(InvalidArgument, match="nests deeper"):
+        value_message(value)
+
+
+@pytest.mark.parametrize("exponent", [99_999_999, -99_999_999])
+def test_a_decimal_that_no_column_takes_is_sent_in_few_bytes(exponent: int):
+    value = Decimal(f"1e{exponent}")
+    message = value_message(value)
+    assert message.ByteSize() < 100
+    assert value_from(message) == value
+
+
+def test_a_map_with_other_keys_than_text_is_refused():
+    numbered: Any = {1: 2}
+    with pytest.raises(InvalidArgument, match="other keys than text"):
+        value_message(numbered)

@@ -1,0 +1,122 @@
+"""One target as its adapter sees it: reads and writes that keep to deadlines and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from taulu.model import Clock, ConfigError, DeadlineExceeded, Table, TauluError, Unavailable
+from taulu_postgres._driver import Call, DriverError, SqlRow
+from taulu_postgres.dialect import Dialect
+from taulu_postgres.mapping import is_conflict, is_lost, to_taulu
+from taulu_postgres.names import Names
+from taulu_postgres.pool import Pool, PoolLimits
+from taulu_postgres.preparing import Preparation
+from taulu_postgres.server import Server
+from taulu_postgres.settings import PostgresSettings
+from taulu_postgres.stored import StoredTable
+from taulu_postgres.transaction import Transactions
+
+_log = logging.getLogger(__name__)
+
+_TRIES_MAX = 3
+"""How often a read is sent when connections are lost."""
+_REST_S = 0.02
+_PREPARE_S_MAX = 30.0
+_PREPARES_MAX = 10
+
+
+class Database:
+    """An open target: its pool, and what runs on it."""
+
+    def __init__(self, settings: PostgresSettings, names: Names, clock: Clock) -> None:
+        self._server = Server(settings)
+        self._names = names
+        self._clock = clock
+        limits = PoolLimits(
+            settings.connections_max, settings.waiting_max, settings.connect_timeout_s
+        )
+        self.place = self._server.place
+        self.pool = Pool(self.place, self._server.connect, limits, clock)
+        self._connect_s_max = settings.connect_timeout_s
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which database it is; known once it was opened."""
+        if self._server.dialect is None:
+            raise Unavailable(f"{self.place} is not open; open the adapter first")
+        return self._server.dialect
+
+    @property
+    def transactions(self) -> Transactions:
+        """What runs batches of writes."""
+        return Transactions(self.pool, self.dialect, self._clock, self.place)
+
+    async def open(self) -> None:
+        """Connect once, and learn what is there.
+
+        Raises:
+            Unavailable: It cannot be reached.
+            ConfigError: It lets the user not in.
+        """
+        deadline = self._clock.monotonic() + self._connect_s_max
+        fsync = Call("SELECT setting FROM pg_settings WHERE name = 'fsync'")
+        (rows,) = await self.read([fsync], deadline)
+        if rows and rows[0][0] == "off":
+            _log.warning("%s runs with fsync off: acknowledged writes may be lost", self.place)
+
+    async def close(self) -> None:
+        """Close every connection; safe to call twice."""
+        await self.pool.close()
+
+    async def read(self, calls: Sequence[Call], deadline: float) -> list[list[SqlRow]]:
+        """Send statements that change nothing; send them again when a connection is lost.
+
+        Raises:
+            DeadlineExceeded: There was no answer in time.
+            TauluError: They were refused, or there is no connection to be had.
+        """
+        for turn in range(_TRIES_MAX):
+            try:
+                async with self.pool.connection(deadline) as connection:
+                    return await connection.ask(calls, self.pool.left_s(deadline))
+            except TimeoutError as error:
+                raise self.too_late() from error
+            except DriverError as error:
+                is_last = turn == _TRIES_MAX - 1
+                if is_last or not (is_lost(error) or is_conflict(error)):
+                    raise to_taulu(error, self.place) from error
+            await asyncio.sleep(_REST_S * (turn + 1))
+        raise self.too_late()
+
+    async def prepare(self, table: Table, window_us: int) -> StoredTable:
+        """Make a table or check it; try again when other gateways do the same.
+
+        Raises:
+            SchemaConflict: What is stored does not fit.
+        """
+        deadline = self._clock.monotonic() + _PREPARE_S_MAX
+        last: TauluError = ConfigError(f"{self.place} could not prepare {table.full_name}")
+        for turn in range(_PREPARES_MAX):
+            try:
+                async with self.pool.connection(deadline) as connection:
+                    left_s = self.pool.left_s(deadline)
+                    work = Preparation(connection, self._names, self.dialect, left_s)
+                    return await work.prepare(table, window_us)
+            except TimeoutError as error:
+                raise self.too_late() from error
+            except DriverError as error:
+                last = to_taulu(error, self.place)
+                if not (is_lost(error) or is_conflict(error)):
+                    raise last from error
+            await asyncio.sleep(_REST_S * (turn + 1))
+        raise last
+
+    def too_late(self) -> DeadlineExceeded:
+        """Return the refusal of what found no answer in time and changed nothing."""
+        return DeadlineExceeded(
+            f"{self.place} did not answer before the deadline; nothing was changed; allow more "
+            "time, or ask for less at once",
+            details={"database": self.place},
+        )

@@ -1,0 +1,104 @@
+"""What `taulu doctor` is told of a database."""
+
+from __future__ import annotations
+
+from taulu.model import TauluError
+from taulu.spi import Finding
+from taulu_postgres._driver import Call, Connection, DriverError
+from taulu_postgres.dialect import Dialect
+from taulu_postgres.mapping import to_taulu
+from taulu_postgres.names import Names
+from taulu_postgres.server import VERSION, Server
+from taulu_postgres.settings import PostgresSettings
+
+_GIVE_UP_S = 5.0
+
+
+async def examine(settings: PostgresSettings) -> list[Finding]:
+    """Look the database over, without changing it."""
+    server = Server(settings)
+    try:
+        connection = await server.connect(min(_GIVE_UP_S, settings.connect_timeout_s))
+    except TauluError as error:
+        return [Finding(ok=False, what=error.message, mend="mend the settings")]
+    except (DriverError, TimeoutError) as error:
+        return [_unreachable(server, error)]
+    try:
+        dialect = server.dialect
+        assert dialect is not None  # noqa: S101 - known since it is connected
+        return await _look(connection, dialect, settings)
+    except (DriverError, TimeoutError) as error:
+        return [_unreachable(server, error)]
+    finally:
+        await connection.close()
+
+
+def _unreachable(server: Server, error: DriverError | TimeoutError) -> Finding:
+    what = f"{server.place} did not answer in time"
+    if isinstance(error, DriverError):
+        what = to_taulu(error, server.place).message
+    return Finding(ok=False, what=what, mend="check address, user, password and pg_hba.conf")
+
+
+async def _look(
+    connection: Connection, dialect: Dialect, settings: PostgresSettings
+) -> list[Finding]:
+    (((version,),),) = await connection.ask([VERSION], _GIVE_UP_S)
+    findings = [Finding(ok=True, what=f"{' '.join(version.split()[:2])} answers")]
+    findings.append(await _rights(connection, Names.of(settings)))
+    if not dialect.is_cockroach:
+        findings += await _durability(connection)
+        findings.append(await _connections(connection, settings))
+    return findings
+
+
+async def _rights(connection: Connection, names: Names) -> Finding:
+    call = Call(
+        "SELECT has_database_privilege(current_database(), 'CREATE') OR EXISTS (SELECT 1 FROM "
+        "information_schema.schemata WHERE schema_name = $1::text)",
+        (names.schema,),
+    )
+    (((can_create,),),) = await connection.ask([call], _GIVE_UP_S)
+    if can_create:
+        return Finding(ok=True, what="the user may create schemas, or they are there")
+    return Finding(
+        ok=False,
+        what="the user may not create schemas in this database",
+        mend="GRANT CREATE ON DATABASE to it, or create the schemas for it",
+    )
+
+
+async def _durability(connection: Connection) -> list[Finding]:
+    names = ("fsync", "full_page_writes", "synchronous_commit")
+    call = Call(
+        "SELECT name, setting FROM pg_settings WHERE name = ANY($1::text[])", (list(names),)
+    )
+    (rows,) = await connection.ask([call], _GIVE_UP_S)
+    settings: dict[str, str] = dict(rows)
+    findings = [
+        Finding(
+            ok=False,
+            what=f"{name} is off: acknowledged writes, or the whole database, may be lost with "
+            "the machine",
+            mend=f"set {name} = on in postgresql.conf",
+        )
+        for name in names[:2]
+        if settings.get(name) == "off"
+    ]
+    if findings:
+        return findings
+    commit = settings.get("synchronous_commit", "unknown")
+    return [Finding(ok=True, what=f"commits are durable (synchronous_commit {commit})")]
+
+
+async def _connections(connection: Connection, settings: PostgresSettings) -> Finding:
+    call = Call(
+        "SELECT current_setting('max_connections')::int, "
+        "(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"
+    )
+    (((allowed, used),),) = await connection.ask([call], _GIVE_UP_S)
+    what = f"{used} of {allowed} connections are in use; a gateway takes {settings.connections_max}"
+    if settings.connections_max > allowed - used:
+        mend = "raise max_connections, or lower connections_max"
+        return Finding(ok=False, what=what, mend=mend)
+    return Finding(ok=True, what=what)

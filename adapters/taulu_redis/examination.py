@@ -1,0 +1,93 @@
+"""What `taulu doctor` is told of the servers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from taulu.model import TauluError
+from taulu.spi import Finding
+from taulu_redis._driver import DriverError, Reply
+from taulu_redis.greeting import CHECKED, config_of, troubles_of
+from taulu_redis.node import ask
+from taulu_redis.settings import Address, Durability, Mode, RedisSettings
+from taulu_redis.topology import Topology
+
+
+async def examine(settings: RedisSettings, topology: Topology) -> list[Finding]:
+    """Look the servers over, without changing them; closes the topology that it was given."""
+    findings: list[Finding] = []
+    try:
+        await topology.discover()
+        for node in topology.primaries():
+            findings += await _server(node.address, settings)
+    except TauluError as error:
+        findings.append(
+            Finding(ok=False, what=error.message, mend="start the servers, or mend `nodes`")
+        )
+    finally:
+        await topology.close()
+    if settings.mode is not Mode.STANDALONE and settings.quorum_replicas is None:
+        findings.append(
+            Finding(
+                ok=True,
+                what="quorum_replicas is not set, so tables here read and write at EVENTUAL only",
+            )
+        )
+    return findings
+
+
+async def _server(address: Address, settings: RedisSettings) -> list[Finding]:
+    commands = [("INFO",), *(("CONFIG", "GET", name) for name in CHECKED)]
+    try:
+        info, *found = await ask(address, settings, commands)
+    except (DriverError, OSError) as error:
+        what = f"Redis at {address} cannot be reached: {error}"
+        return [Finding(ok=False, what=what, mend="start it, or mend `nodes` and the log-in")]
+    facts = facts_of(info)
+    role = facts.get("role", "unknown role")
+    findings = [
+        Finding(
+            ok=role == "master",
+            what=f"Redis {facts.get('redis_version', '?')} at {address} is a {role} with "
+            f"{facts.get('connected_slaves', '?')} replicas and {facts.get('used_memory_human')} "
+            f"of data, maxmemory {facts.get('maxmemory_human')}",
+            mend="name the primary in `nodes`",
+        )
+    ]
+    return [*findings, *_replicas(address, facts, settings), *_config(address, found, settings)]
+
+
+def _replicas(address: Address, facts: Mapping[str, str], settings: RedisSettings) -> list[Finding]:
+    wanted, there = settings.quorum_replicas, int(facts.get("connected_slaves", "0"))
+    if wanted is None:
+        return []
+    return [
+        Finding(
+            ok=there == wanted,
+            what=f"QUORUM at {address} waits for {wanted} replicas, and {there} are there",
+            mend="start the replicas that are missing; set quorum_replicas to all of them",
+        )
+    ]
+
+
+def _config(address: Address, found: list[Reply], settings: RedisSettings) -> list[Finding]:
+    config = config_of(found)
+    if config is None:
+        what = f"Redis at {address} does not show its configuration"
+        return [Finding(ok=False, what=what, mend="let this user run CONFIG GET, or check by hand")]
+    troubles = troubles_of(config, settings)
+    if troubles:
+        return [Finding(ok=False, what=f"{address}: {t}", mend="see there") for t in troubles]
+    kept = {
+        Durability.ALWAYS: "what is acknowledged is on its disk",
+        Durability.EVERYSEC: "the last second may be lost in a crash",
+        Durability.NONE: "everything may be lost in a crash",
+    }[settings.durability]
+    return [Finding(ok=True, what=f"{address} is set up as declared: {kept}")]
+
+
+def facts_of(reply: Reply) -> dict[str, str]:
+    """Return the facts in a reply to INFO."""
+    text = reply.decode() if isinstance(reply, bytes) else ""
+    pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
+    return {name: value for name, _, value in pairs}
