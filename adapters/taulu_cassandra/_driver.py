@@ -178,6 +178,8 @@ class Session:
             # Tables are read from the system's own when they are prepared; nothing else is wanted.
             schema_metadata_enabled=True,
             compression=False,
+            # Spoken since Cassandra 4.0; left to itself the driver tries later ones first.
+            protocol_version=5,
         )
         self._session: Any = None
 

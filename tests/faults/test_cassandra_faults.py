@@ -102,18 +102,28 @@ async def test_three_nodes_serve_on_with_one_under(
 
 
 @pytest.mark.parametrize(
-    ("fault", "serves"),
-    # A client that reaches one node still reaches all copies through it.
-    [(kill, False), (pause, False), (slow, True), (silence, True), (cut, True)],
+    ("fault", "serves", "notes"),
+    [
+        # The node that is left keeps serving at EVENTUAL, and nothing else.
+        (kill, False, Level.EVENTUAL),
+        (pause, False, Level.QUORUM),
+        # A client that reaches one node still reaches all copies through it.
+        (slow, True, Level.QUORUM),
+        (silence, True, Level.QUORUM),
+        (cut, True, Level.QUORUM),
+    ],
 )
 async def test_three_nodes_keep_their_promises_with_two_under(
-    fault: Break, serves: bool, three_nodes: CassandraCluster, under_fault: UnderFault
+    fault: Break,
+    serves: bool,
+    notes: Level,
+    three_nodes: CassandraCluster,
+    under_fault: UnderFault,
 ) -> None:
-    tables = fault_tables(
-        CassandraAdapter.capabilities, notes_read=Level.QUORUM, notes_write=Level.QUORUM
-    )
+    tables = fault_tables(CassandraAdapter.capabilities, notes_read=notes, notes_write=notes)
     cell = Cell("cassandra, three nodes", fault.__name__, "majority")
-    expect = Expect(serves=serves, recovery_s=RECOVERY_S)
+    by_part = {"notes": True} if notes is Level.EVENTUAL else {}
+    expect = Expect(serves=serves, by_part=by_part, recovery_s=RECOVERY_S)
     hit = three_nodes.nodes[1:]
     async with opened(three_nodes.options(proxied=True), tables) as adapter:
         await under_fault(cell, adapter.execute, tables, fault=fault(hit), expect=expect, pace=PACE)
