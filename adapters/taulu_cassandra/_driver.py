@@ -182,6 +182,7 @@ class Session:
             protocol_version=5,
         )
         self._session: Any = None
+        self._local_dc = options.local_dc
 
     def connect(self) -> None:
         """Connect; it blocks until one node answers. Raises `NoHostAvailable`."""
@@ -199,9 +200,20 @@ class Session:
     def run(
         self, text: str, values: Sequence[CqlValue] = (), timeout_s: float = 30.0
     ) -> list[CqlRow]:
-        """Run a statement that is not worth preparing; it blocks until there is an answer."""
-        found = self._session.execute(text, tuple(values) or None, timeout=timeout_s)
+        """Run a statement on the schema; it blocks until there is an answer.
+
+        All of them go to one node, the same for every gateway that sees the same nodes: two
+        nodes that make one table at the same moment give it two identities.
+        """
+        found = self._session.execute(
+            text, tuple(values) or None, timeout=timeout_s, host=self._schema_host()
+        )
         return cast("list[CqlRow]", list(found))
+
+    def _schema_host(self) -> Any:  # noqa: ANN401 - the driver has no types
+        hosts: list[Any] = list(self._cluster.metadata.all_hosts())
+        near = [h for h in hosts if h.is_up and h.datacenter == self._local_dc]
+        return min(near, key=lambda host: str(host.address), default=None)
 
     def agree(self, timeout_s: float) -> bool:
         """Wait until all nodes have the same schema; it blocks. Return whether they do."""

@@ -7,14 +7,25 @@ way to the node; the nodes reach each other, and any of them that is left serves
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
-from taulu.model import Level
-from taulu.spi import Environment
+from taulu.model import (
+    IdempotencyToken,
+    Key,
+    Level,
+    Put,
+    SystemClock,
+    WriteRows,
+    WriteUnit,
+    Written,
+)
+from taulu.spi import Context, Environment
 from taulu_cassandra import CassandraAdapter
 from tests.faults.calls import Pace
 from tests.faults.cell import Cell, UnderFault
@@ -99,6 +110,27 @@ async def opened(
         yield adapter
     finally:
         await adapter.close()
+
+
+async def test_gateways_on_three_nodes_make_one_table_at_once(
+    three_nodes: CassandraCluster,
+) -> None:
+    table = fault_tables(CassandraAdapter.capabilities).registers
+    assert table is not None
+    nothing = FaultTables()
+    options = three_nodes.options() | {"keyspace_prefix": "raced_"}
+    async with AsyncExitStack() as stack:
+        adapters = [await stack.enter_async_context(opened(options, nothing)) for _ in range(4)]
+        async with asyncio.TaskGroup() as group:
+            for adapter in adapters:
+                group.create_task(adapter.prepare(table))
+        clock = SystemClock()
+        for adapter in adapters:
+            token = IdempotencyToken(clock.now_us(), uuid4().hex)
+            unit = WriteUnit((Put(Key(("a",)), {"number": 1}),), token)
+            context = Context(clock.monotonic() + 10.0)
+            done = await adapter.execute(WriteRows(table.full_name, (unit,)), context)
+            assert isinstance(done.outcomes[0], Written)
 
 
 @pytest.mark.parametrize("fault", [kill, pause, slow, silence, cut])
