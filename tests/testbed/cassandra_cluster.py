@@ -160,7 +160,14 @@ class CassandraCluster:
     def start(self) -> None:
         """Start every node, one after another, and wait until each serves."""
         for node in self.nodes:
-            node.process.start()
+            try:
+                node.process.start()
+            except AssertionError:
+                # On a busy machine a node that joins may not hear of the others in time.
+                node.process.kill()
+                shutil.rmtree(node.process.folder / "data", ignore_errors=True)
+                shutil.rmtree(node.process.folder / "commitlog", ignore_errors=True)
+                node.process.start()
 
     def repair(self, keyspace: str) -> None:
         """Bring the copies of a keyspace together, as operators do after nodes were lost."""
@@ -243,7 +250,7 @@ def _java(folder: Path, heap_mb: int, jmx_port: int | None = None) -> list[str]:
         "cassandra.config": f"file://{folder}/conf/cassandra.yaml",
         "cassandra.storagedir": str(folder),
         "cassandra.logdir": str(folder / "logs"),
-        "cassandra.ring_delay_ms": "1000",
+        "cassandra.ring_delay_ms": "4000",
         "cassandra.skip_wait_for_gossip_to_settle": "0",
         "logback.configurationFile": f"file://{folder}/conf/logback.xml",
         "jdk.attach.allowAttachSelf": "true",
