@@ -8,6 +8,7 @@ twice behind the adapter's back.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -71,6 +72,9 @@ __all__ = [
     "WriteFailure",
     "WriteTimeout",
 ]
+
+_SCHEMA_ATTEMPTS = 3
+_SCHEMA_REST_S = 0.3
 
 CqlValue: TypeAlias = object
 UNSET: CqlValue = UNSET_VALUE
@@ -205,15 +209,26 @@ class Session:
         All of them go to one node, the same for every gateway that sees the same nodes: two
         nodes that make one table at the same moment give it two identities.
         """
-        found = self._session.execute(
-            text, tuple(values) or None, timeout=timeout_s, host=self._schema_host()
-        )
-        return cast("list[CqlRow]", list(found))
+        for host in self._schema_hosts():
+            try:
+                found = self._session.execute(
+                    text, tuple(values) or None, timeout=timeout_s, host=host
+                )
+            except NoHostAvailable:
+                if host is None:
+                    raise
+                # It is called up before it can be reached, for a moment after it came back.
+                time.sleep(_SCHEMA_REST_S)
+            else:
+                return cast("list[CqlRow]", list(found))
+        raise AssertionError("the last attempt returns or raises")
 
-    def _schema_host(self) -> Any:  # noqa: ANN401 - the driver has no types
+    def _schema_hosts(self) -> list[Any]:
+        """Return which node to ask, and which when it cannot be reached; None is any."""
         hosts: list[Any] = list(self._cluster.metadata.all_hosts())
         near = [h for h in hosts if h.is_up and h.datacenter == self._local_dc]
-        return min(near, key=lambda host: str(host.address), default=None)
+        ranked = sorted(near, key=lambda host: str(host.address))
+        return [*ranked[:1] * _SCHEMA_ATTEMPTS, *ranked[1:], None]
 
     def agree(self, timeout_s: float) -> bool:
         """Wait until all nodes have the same schema; it blocks. Return whether they do."""

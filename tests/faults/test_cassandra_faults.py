@@ -35,7 +35,7 @@ from tests.testbed.cassandra_cluster import CassandraCluster, CassandraNode, cas
 
 pytestmark = pytest.mark.xdist_group("cassandra")
 
-PACE = Pace(healthy_s=1.0, fault_s=3.0)
+PACE = Pace(healthy_s=2.0, fault_s=3.0)
 SLOW_S = 0.15
 RECOVERY_S = 60.0
 Nodes = Sequence[CassandraNode]
