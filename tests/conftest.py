@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.results",
     "tests.testbed.kafka_fixtures",
     "tests.testbed.postgres_fixture",
+    "tests.testbed.cassandra_fixtures",
     "tests.testbed.redis_fixtures",
 ]

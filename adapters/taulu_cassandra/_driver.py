@@ -8,6 +8,7 @@ twice behind the adapter's back.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -71,6 +72,9 @@ __all__ = [
     "WriteFailure",
     "WriteTimeout",
 ]
+
+_SCHEMA_ATTEMPTS = 3
+_SCHEMA_REST_S = 0.3
 
 CqlValue: TypeAlias = object
 UNSET: CqlValue = UNSET_VALUE
@@ -178,8 +182,11 @@ class Session:
             # Tables are read from the system's own when they are prepared; nothing else is wanted.
             schema_metadata_enabled=True,
             compression=False,
+            # Spoken since Cassandra 4.0; left to itself the driver tries later ones first.
+            protocol_version=5,
         )
         self._session: Any = None
+        self._local_dc = options.local_dc
 
     def connect(self) -> None:
         """Connect; it blocks until one node answers. Raises `NoHostAvailable`."""
@@ -197,9 +204,31 @@ class Session:
     def run(
         self, text: str, values: Sequence[CqlValue] = (), timeout_s: float = 30.0
     ) -> list[CqlRow]:
-        """Run a statement that is not worth preparing; it blocks until there is an answer."""
-        found = self._session.execute(text, tuple(values) or None, timeout=timeout_s)
-        return cast("list[CqlRow]", list(found))
+        """Run a statement on the schema; it blocks until there is an answer.
+
+        All of them go to one node, the same for every gateway that sees the same nodes: two
+        nodes that make one table at the same moment give it two identities.
+        """
+        for host in self._schema_hosts():
+            try:
+                found = self._session.execute(
+                    text, tuple(values) or None, timeout=timeout_s, host=host
+                )
+            except NoHostAvailable:
+                if host is None:
+                    raise
+                # It is called up before it can be reached, for a moment after it came back.
+                time.sleep(_SCHEMA_REST_S)
+            else:
+                return cast("list[CqlRow]", list(found))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _schema_hosts(self) -> list[Any]:
+        """Return which node to ask, and which when it cannot be reached; None is any."""
+        hosts: list[Any] = list(self._cluster.metadata.all_hosts())
+        near = [h for h in hosts if h.is_up and h.datacenter == self._local_dc]
+        ranked = sorted(near, key=lambda host: str(host.address))
+        return [*ranked[:1] * _SCHEMA_ATTEMPTS, *ranked[1:], None]
 
     def agree(self, timeout_s: float) -> bool:
         """Wait until all nodes have the same schema; it blocks. Return whether they do."""

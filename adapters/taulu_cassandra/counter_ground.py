@@ -197,6 +197,9 @@ class CounterGround:
             },
         )
 
+    async def finish(self, state: CounterState, call: Call) -> None:
+        """See `Ground.finish`; the batch was all."""
+
     async def batch(self, state: CounterState, before: Head, after: Head) -> list[Bound]:
         """See `Ground.batch`. Holds that have expired go too, should the clock step back."""
         layout = self.stored.layout

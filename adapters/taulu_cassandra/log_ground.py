@@ -7,12 +7,13 @@ before it replaces them, so that no offset is ever without its record. Readers l
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from taulu.codec import KeyCodec, RowCodec
-from taulu.model import LogRecord, NewRecord, Unavailable, WriteOutcomeUnknown
+from taulu.model import LogRecord, NewRecord, TauluError, Unavailable, WriteOutcomeUnknown
 from taulu_cassandra import statements
 from taulu_cassandra._driver import Bound, CqlValue, Native
 from taulu_cassandra.calls import Call
@@ -25,6 +26,8 @@ BUCKET_RECORDS = 10_000
 """How many records share one Cassandra partition. Part of the stored format."""
 
 _RETRY_S = 0.05
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +156,10 @@ class LogGround:
         )
         text = statements.set_log_head(self.stored.layout)
         return [await self.stored.bind(text, *values, self.partition, before.seq)]
+
+    async def finish(self, state: LogState, call: Call) -> None:
+        """Copy the records to their bucket, where other programs look for them too."""
+        try:
+            await self.copy(state.added, call)
+        except TauluError as error:
+            _log.info("records of %s are copied by the next step: %s", self.stored.name, error)

@@ -110,6 +110,8 @@ def wrong_options(table: Table) -> list[str]:
 
 def _wrong_levels(table: Table, options: TableOptions) -> list[str]:
     wrong: list[str] = []
+    if "serial" in options.model_fields_set and not is_serial(table):
+        wrong.append("its option 'serial' is for tables that write at LINEARIZABLE")
     if options.serial not in _SERIAL:
         wrong.append(f"its option 'serial' is {options.serial.name}, not SERIAL or LOCAL_SERIAL")
     strong_enough = _strong_enough(table, options)

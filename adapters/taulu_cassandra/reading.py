@@ -31,7 +31,7 @@ from taulu_cassandra.positions import (
     scan_position,
     segment_tokens,
 )
-from taulu_cassandra.slices import behind, is_empty, slices_of
+from taulu_cassandra.slices import Slice, behind, is_empty, slices_of
 from taulu_cassandra.stored import StoredTable
 from taulu_cassandra.together import together
 
@@ -154,31 +154,34 @@ async def query_rows(reading: Reading, operation: QueryRows) -> tuple[tuple[Row,
 async def _partition_rows(
     reading: Reading, partition: Partition, stretch: ClusteringRange, *, reverse: bool
 ) -> AsyncGenerator[Row]:
-    """Yield the live rows of a range, slice by slice, each request a bounded number of them."""
-    stored = reading.stored
-    layout = stored.layout
-    if is_empty(layout.keys, stretch):
-        return
-    slices = slices_of(stretch)
-    values = layout.partition_values(partition)
-    for wanted in reversed(slices) if reverse else slices:
-        text = statements.select_slice(layout, wanted, reverse=reverse)
-        own = statements.slice_values(layout, wanted)
-        bound = await stored.bind(text, *values, *own, reading.chunk_rows)
-        found = await stored.calls.read(bound, reading.level, reading.call)
-        last = None
-        for fields in found:
-            if fields[0] is None:
-                continue  # a partition that has a head and no rows
-            last = layout.read_clustering(fields[: len(layout.clustering)])
-            row = reading.live(layout.read_row(partition, fields))
-            if row is not None:
-                yield row
-        if len(found) == reading.chunk_rows and last is not None:
-            rest = behind(stretch, last, reverse=reverse)
-            async for row in _partition_rows(reading, partition, rest, reverse=reverse):
-                yield row
-            return
+    """Yield the live rows of a range, in as many requests of bounded size as it takes."""
+    layout = reading.stored.layout
+    rest: ClusteringRange | None = stretch
+    while rest is not None and not is_empty(layout.keys, rest):
+        slices = slices_of(rest)
+        stretch, rest = rest, None
+        for wanted in reversed(slices) if reverse else slices:
+            found = await _slice_rows(reading, partition, wanted, reverse=reverse)
+            for fields in found:
+                row = reading.live(layout.read_row(partition, fields))
+                if row is not None:
+                    yield row
+            if len(found) == reading.chunk_rows:
+                last = layout.read_clustering(found[-1][: len(layout.clustering)])
+                rest = behind(stretch, last, reverse=reverse)
+                break
+
+
+async def _slice_rows(
+    reading: Reading, partition: Partition, wanted: Slice, *, reverse: bool
+) -> list[CqlRow]:
+    """Return the first rows of a slice; a partition that has only a head has none."""
+    layout = reading.stored.layout
+    text = statements.select_slice(layout, wanted, reverse=reverse)
+    values = (*layout.partition_values(partition), *statements.slice_values(layout, wanted))
+    bound = await reading.stored.bind(text, *values, reading.chunk_rows)
+    found = await reading.stored.calls.read(bound, reading.level, reading.call)
+    return [fields for fields in found if fields[0] is not None]
 
 
 async def scan_rows(reading: Reading, operation: ScanRows) -> tuple[tuple[Row, ...], bytes]:

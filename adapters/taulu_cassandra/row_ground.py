@@ -196,6 +196,9 @@ class RowGround:
                 state.written.pop(clustering, None)
         state.ranges.append(wanted)
 
+    async def finish(self, state: RowState, call: Call) -> None:
+        """See `Ground.finish`; the batch was all."""
+
     async def batch(self, state: RowState, before: Head, after: Head) -> list[Bound]:
         """See `Ground.batch`."""
         layout = self.stored.layout

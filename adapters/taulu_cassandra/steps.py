@@ -63,6 +63,10 @@ class Ground(Protocol[EffectT_contra, StateT]):
         """Return the conditional batch that makes the state so."""
         ...
 
+    async def finish(self, state: StateT, call: Call) -> None:
+        """Do what can be done at once after the step was taken; nothing depends on it."""
+        ...
+
 
 @dataclass(slots=True)
 class _Attempts:
@@ -120,6 +124,7 @@ class Steps(Generic[EffectT, StateT]):
             batch = await ground.batch(state, head, after)
             try:
                 if await self._calls.compare_and_set(batch, levels, call):
+                    await ground.finish(state, call)
                     return outcomes
             except OutcomeUnclearError as error:
                 attempts.error = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -12,7 +12,6 @@ from taulu.model import Kind, Level
 from taulu.spi import Capabilities, Feature
 from taulu_cassandra import CassandraAdapter
 from tests.conformance.adapters import direct, through_gateway
-from tests.testbed.cassandra_cluster import cassandra_cluster
 
 pytestmark = pytest.mark.xdist_group("cassandra")
 
@@ -32,13 +31,6 @@ EXPIRING = replace(PLAIN, features=PLAIN.features - {Feature.PARTIAL_UPDATE} | {
 WHOLE_ROWS: Options = {"partial_updates": False}
 
 
-@pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Generator[Options]:
-    """Return the options of a storage target on one real node."""
-    with cassandra_cluster(tmp_path_factory.mktemp("cassandra")) as cluster:
-        yield cluster.options()
-
-
 def _apart(node: Options, prefix: str) -> Options:
     """Return options with keyspaces of their own: one table is kept in one way only."""
     return {**node, "keyspace_prefix": prefix}
@@ -53,29 +45,31 @@ def _direct(node: Options, prefix: str, has: Capabilities, table_options: Option
 
 class TestCassandra(ConformanceSuite):
     @pytest.fixture
-    def harness(self, node: Options) -> Harness:
-        return _direct(node, "", CassandraAdapter.capabilities, {})
+    def harness(self, cassandra_node: Options) -> Harness:
+        return _direct(cassandra_node, "", CassandraAdapter.capabilities, {})
 
 
 class TestCassandraGateway(ConformanceSuite):
     @pytest.fixture
-    def harness(self, node: Options) -> Harness:
-        return through_gateway("cassandra", node, capabilities=CassandraAdapter.capabilities)
+    def harness(self, cassandra_node: Options) -> Harness:
+        return through_gateway(
+            "cassandra", cassandra_node, capabilities=CassandraAdapter.capabilities
+        )
 
 
 class TestCassandraPlain(ConformanceSuite):
     @pytest.fixture
-    def harness(self, node: Options) -> Harness:
-        return _direct(node, "plain_", PLAIN, {})
+    def harness(self, cassandra_node: Options) -> Harness:
+        return _direct(cassandra_node, "plain_", PLAIN, {})
 
 
 class TestCassandraPlainGateway(ConformanceSuite):
     @pytest.fixture
-    def harness(self, node: Options) -> Harness:
-        return through_gateway("cassandra", _apart(node, "plain_"), capabilities=PLAIN)
+    def harness(self, cassandra_node: Options) -> Harness:
+        return through_gateway("cassandra", _apart(cassandra_node, "plain_"), capabilities=PLAIN)
 
 
 class TestCassandraExpiring(ConformanceSuite):
     @pytest.fixture
-    def harness(self, node: Options) -> Harness:
-        return _direct(node, "whole_", EXPIRING, WHOLE_ROWS)
+    def harness(self, cassandra_node: Options) -> Harness:
+        return _direct(cassandra_node, "whole_", EXPIRING, WHOLE_ROWS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.testbed.server_process import ServerProcess, answers, free_port
 
 VERSION = "5.0.5"
 START_S_MAX = 180.0
+REPAIR_S_MAX = 120.0
 _HEAP_MB = {1: 512}
 """By number of nodes; more of them have to share the machine."""
 _HEAP_MB_OF_MANY = 320
@@ -120,6 +122,7 @@ class CassandraNode:
     datacenter: str
     process: ServerProcess
     proxy: Proxy
+    jmx_port: int
 
 
 @dataclass
@@ -157,7 +160,25 @@ class CassandraCluster:
     def start(self) -> None:
         """Start every node, one after another, and wait until each serves."""
         for node in self.nodes:
-            node.process.start()
+            try:
+                node.process.start()
+            except AssertionError:
+                # On a busy machine a node that joins may not hear of the others in time.
+                node.process.kill()
+                shutil.rmtree(node.process.folder / "data", ignore_errors=True)
+                shutil.rmtree(node.process.folder / "commitlog", ignore_errors=True)
+                node.process.start()
+
+    def repair(self, keyspace: str) -> None:
+        """Bring the copies of a keyspace together, as operators do after nodes were lost."""
+        node = self.nodes[0]
+        folder = node.process.folder
+        command = [
+            *_java(folder, 96),
+            "org.apache.cassandra.tools.NodeTool",
+            *("-h", "127.0.0.1", "-p", str(node.jmx_port), "repair", "-full", keyspace),
+        ]
+        subprocess.run(command, check=True, capture_output=True, timeout=REPAIR_S_MAX)
 
     def stop(self) -> None:
         """End every node by its pid."""
@@ -183,17 +204,19 @@ def cassandra_cluster(
         stack.callback(cluster.stop)
         for number, datacenter in enumerate(datacenters, start=1):
             address = f"127.0.{subnet}.{number}"
-            process = _node(cluster, address, datacenter, len(datacenters))
+            jmx_port = free_port()
+            process = _node(cluster, address, (datacenter, jmx_port), len(datacenters))
             listen = (f"127.0.{subnet}.{number + 100}", cluster.ports.native)
             proxy = stack.enter_context(Proxy((address, cluster.ports.native), listen))
-            cluster.nodes.append(CassandraNode(address, datacenter, process, proxy))
+            cluster.nodes.append(CassandraNode(address, datacenter, process, proxy, jmx_port))
         cluster.start()
         yield cluster
 
 
 def _node(
-    cluster: CassandraCluster, address: str, datacenter: str, node_count: int
+    cluster: CassandraCluster, address: str, what: tuple[str, int], node_count: int
 ) -> ServerProcess:
+    datacenter, jmx_port = what
     folder = cluster.folder / address
     config = folder / "conf"
     config.mkdir(parents=True)
@@ -210,7 +233,10 @@ def _node(
     (config / "logback.xml").write_text(_LOGBACK)
     return ServerProcess(
         name=f"cassandra-{address}",
-        command=_command(folder, address, _HEAP_MB.get(node_count, _HEAP_MB_OF_MANY)),
+        command=[
+            *_java(folder, _HEAP_MB.get(node_count, _HEAP_MB_OF_MANY), jmx_port),
+            "org.apache.cassandra.service.CassandraDaemon",
+        ],
         folder=folder,
         is_ready=lambda: answers(address, cluster.ports.native),
         start_s_max=START_S_MAX,
@@ -218,18 +244,20 @@ def _node(
     )
 
 
-def _command(folder: Path, address: str, heap_mb: int) -> list[str]:
+def _java(folder: Path, heap_mb: int, jmx_port: int | None = None) -> list[str]:
+    """Return the command of Cassandra's runtime, to which a main class is to be added."""
     properties = {
         "cassandra.config": f"file://{folder}/conf/cassandra.yaml",
         "cassandra.storagedir": str(folder),
         "cassandra.logdir": str(folder / "logs"),
-        "cassandra.jmx.local.port": str(free_port()),
-        "cassandra.ring_delay_ms": "1000",
+        "cassandra.ring_delay_ms": "4000",
         "cassandra.skip_wait_for_gossip_to_settle": "0",
         "logback.configurationFile": f"file://{folder}/conf/logback.xml",
         "jdk.attach.allowAttachSelf": "true",
         "java.net.preferIPv4Stack": "true",
     }
+    if jmx_port is not None:
+        properties["cassandra.jmx.local.port"] = str(jmx_port)
     return [
         str(java()),
         *(f"-Xm{end}{heap_mb}m" for end in "sx"),
@@ -240,5 +268,4 @@ def _command(folder: Path, address: str, heap_mb: int) -> list[str]:
         *(f"-D{name}={value}" for name, value in properties.items()),
         "-cp",
         f"{folder}/conf:{class_path('org.apache.cassandra:cassandra-all', VERSION)}",
-        "org.apache.cassandra.service.CassandraDaemon",
     ]

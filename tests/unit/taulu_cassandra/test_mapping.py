@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cassandra import (
+    InvalidRequest,
+    OperationTimedOut,
+    ReadFailure,
+    ReadTimeout,
+    Unauthorized,
+    WriteFailure,
+    WriteTimeout,
+)
+from cassandra import Unavailable as NotEnoughReplicas
+from cassandra.cluster import NoHostAvailable
+from cassandra.connection import ConnectionShutdown
+from cassandra.protocol import OverloadedErrorMessage
+
+from taulu.model import (
+    ConfigError,
+    DeadlineExceeded,
+    Internal,
+    InvalidArgument,
+    LimitExceeded,
+    Overloaded,
+    TauluError,
+    Unavailable,
+    WriteOutcomeUnknown,
+)
+from taulu_cassandra.mapping import read_error, write_error
+
+TOO_LARGE = InvalidRequest("Error from server: code=2200 [Invalid query] Batch too large")
+SHEDDING = OverloadedErrorMessage(0x1001, "overloaded", {})
+
+
+@pytest.mark.parametrize(
+    ("error", "read", "write"),
+    [
+        (NotEnoughReplicas("no"), Unavailable, Unavailable),
+        (NoHostAvailable("no", {}), Unavailable, Unavailable),
+        (ReadTimeout("slow"), DeadlineExceeded, WriteOutcomeUnknown),
+        (WriteTimeout("slow", write_type=0), DeadlineExceeded, WriteOutcomeUnknown),
+        (OperationTimedOut(), DeadlineExceeded, WriteOutcomeUnknown),
+        (ConnectionShutdown("gone"), Unavailable, WriteOutcomeUnknown),
+        (ReadFailure("broken"), Unavailable, WriteOutcomeUnknown),
+        (WriteFailure("broken"), Unavailable, WriteOutcomeUnknown),
+        (Unauthorized("no"), ConfigError, ConfigError),
+        (InvalidRequest("what?"), Internal, Internal),
+        (TOO_LARGE, Internal, LimitExceeded),
+        (SHEDDING, Unavailable, Overloaded),
+        (TypeError("no int"), InvalidArgument, InvalidArgument),
+    ],
+)
+def test_each_error_of_the_driver_is_one_of_ours(
+    error: Any, read: type[TauluError], write: type[TauluError]
+) -> None:
+    assert type(read_error(error, "a.b")) is read
+    assert type(write_error(error, "a.b")) is write
+    assert "a.b" in write_error(error, "a.b").message
