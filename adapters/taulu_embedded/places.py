@@ -1,14 +1,13 @@
-"""Where rows stand in the file: hashes, stretches of clustering bytes, and page positions."""
+"""Where rows stand in the file: hashes and page positions."""
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
 from typing import NoReturn
 
-from taulu.codec import KeyCodec, prefix_end
-from taulu.model import Bound, ClusteringRange, Corrupt, InvalidPageToken, Table
+from taulu.codec import Stretch
+from taulu.model import Corrupt, InvalidPageToken, Table
 from taulu_embedded.shape import StoredTable
 
 _HASH_BYTES = 8
@@ -29,40 +28,6 @@ def segment_hashes(segment: int, segment_count: int) -> tuple[int, int]:
     """Return the first and the last hash of one scan segment."""
     first = _HASH_MIN + segment * _HASHES // segment_count
     return first, _HASH_MIN + (segment + 1) * _HASHES // segment_count - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Clustering bytes from `low` up to, but not including, `high`; None is unbounded."""
-
-    low: bytes
-    high: bytes | None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no row can lie inside."""
-        return self.high is not None and self.high <= self.low
-
-
-_NOWHERE = Stretch(b"", b"")
-
-
-def stretch_of(keys: KeyCodec, wanted: ClusteringRange) -> Stretch:
-    """Return the bytes that a clustering range covers."""
-    low: bytes | None = b""
-    if wanted.start is not None:
-        low = _edge(keys, wanted.start, after=wanted.start.exclusive)
-        if low is None:
-            return _NOWHERE
-    high = None
-    if wanted.end is not None:
-        high = _edge(keys, wanted.end, after=not wanted.end.exclusive)
-    return Stretch(low, high)
-
-
-def _edge(keys: KeyCodec, bound: Bound, *, after: bool) -> bytes | None:
-    prefix = keys.clustering(bound.prefix)
-    return prefix_end(prefix) if after else prefix
 
 
 def query_position(clustering: bytes) -> bytes:
@@ -88,10 +53,7 @@ def resume_query(
         _refuse(stored.table)
     if position[:1] != _QUERY_MARK:
         _refuse(stored.table)
-    if reverse:
-        high = clustering if stretch.high is None else min(stretch.high, clustering)
-        return Stretch(stretch.low, high)
-    return Stretch(max(stretch.low, clustering + b"\x00"), stretch.high)
+    return stretch.behind(clustering, reverse=reverse)
 
 
 def scan_position(row_hash: int, partition: bytes, clustering: bytes) -> bytes:

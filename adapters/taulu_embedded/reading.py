@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
+from taulu.codec import stretch_of
 from taulu.model import (
     Absent,
     Corrupt,
@@ -25,7 +26,6 @@ from taulu_embedded.places import (
     resume_scan,
     scan_position,
     segment_hashes,
-    stretch_of,
 )
 from taulu_embedded.shape import StoredTable
 

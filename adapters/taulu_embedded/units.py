@@ -7,6 +7,7 @@ from typing import cast
 
 import msgspec
 
+from taulu.codec import stretch_of
 from taulu.model import (
     Condition,
     ConditionFailed,
@@ -28,7 +29,7 @@ from taulu.model import (
 )
 from taulu_embedded import statements
 from taulu_embedded._driver import SqlRow
-from taulu_embedded.places import partition_hash, stretch_of
+from taulu_embedded.places import partition_hash
 from taulu_embedded.shape import StoredTable
 from taulu_embedded.transaction import Transaction
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from taulu.codec import stretch_of
 from taulu.model import ClusteringRange, Corrupt, Key, Partition, Value
-from taulu_postgres.places import lies_in, stretch_of
 from taulu_postgres.stored import StoredTable
 
 Range = tuple[Partition, ClusteringRange]
@@ -67,13 +67,11 @@ class Draft:
         """Return the known keys that lie in a range."""
         partition, span = deleted
         stretch = stretch_of(self.stored.keys, span)
-        if stretch is None:
-            return []
         encode = self.stored.keys.clustering
         return [
             key
             for key in self.rows
-            if key.partition == partition and lies_in(encode(key.clustering), stretch)
+            if key.partition == partition and stretch.has(encode(key.clustering))
         ]
 
 

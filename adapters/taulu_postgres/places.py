@@ -1,11 +1,11 @@
-"""Page positions, and whether a clustering range can hold anything."""
+"""Page positions."""
 
 from __future__ import annotations
 
 import struct
 from typing import NoReturn
 
-from taulu.codec import KeyCodec, prefix_end
+from taulu.codec import stretch_of
 from taulu.model import (
     Bound,
     ClusteringRange,
@@ -21,29 +21,6 @@ from taulu_postgres.stored import StoredTable
 _QUERY_MARK = b"\x01"
 _SCAN_MARK = b"\x02"
 _SCAN_HEAD = struct.Struct(">I")
-
-Stretch = tuple[bytes, bytes | None]
-"""Clustering bytes from the first up to, but not including, the second; None is no end."""
-
-
-def stretch_of(keys: KeyCodec, span: ClusteringRange) -> Stretch | None:
-    """Return the clustering bytes that a range covers; None when it covers none."""
-    low = b"" if span.start is None else _edge(keys, span.start, after=span.start.exclusive)
-    high = None if span.end is None else _edge(keys, span.end, after=not span.end.exclusive)
-    if low is None or (high is not None and high <= low):
-        return None
-    return low, high
-
-
-def lies_in(clustering: bytes, stretch: Stretch) -> bool:
-    """Return whether a row's clustering bytes lie in a stretch."""
-    low, high = stretch
-    return low <= clustering and (high is None or clustering < high)
-
-
-def _edge(keys: KeyCodec, bound: Bound, *, after: bool) -> bytes | None:
-    prefix = keys.clustering(bound.prefix)
-    return prefix_end(prefix) if after else prefix
 
 
 def query_position(stored: StoredTable, key: Key) -> bytes:
@@ -62,8 +39,7 @@ def rest_of_query(
     if not position:
         return None
     clustering = position[1:]
-    stretch = stretch_of(stored.keys, span)
-    if position[:1] != _QUERY_MARK or stretch is None or not lies_in(clustering, stretch):
+    if position[:1] != _QUERY_MARK or not stretch_of(stored.keys, span).has(clustering):
         _refuse(stored.table)
     key = _key(stored, stored.keys.partition(partition), clustering)
     return Bound(key.clustering, exclusive=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import cast
 
-from taulu.codec import timestamp_from_us
+from taulu.codec import stretch_of, timestamp_from_us
 from taulu.model import (
     Absent,
     ClusteringRange,
@@ -28,7 +28,6 @@ from taulu_postgres.places import (
     rest_of_query,
     rest_of_scan,
     scan_position,
-    stretch_of,
 )
 from taulu_postgres.slots import segment_slots
 from taulu_postgres.stored import StoredTable
@@ -72,7 +71,7 @@ def can_hold_rows(stored: StoredTable, operation: QueryRows) -> bool:
     Raises:
         InvalidPageToken: The page's position is none of this query.
     """
-    return stretch_of(stored.keys, _rest(stored, operation)) is not None
+    return not stretch_of(stored.keys, _rest(stored, operation)).is_empty
 
 
 def query_call(stored: StoredTable, operation: QueryRows, now_us: int, as_of: str) -> Call:

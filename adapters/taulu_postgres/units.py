@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from taulu.codec import timestamp_from_us
+from taulu.codec import stretch_of, timestamp_from_us
 from taulu.model import (
     Condition,
     ConditionFailed,
@@ -33,7 +33,6 @@ from taulu_postgres import row_statements
 from taulu_postgres._driver import Call, Many, SqlRow
 from taulu_postgres.columns import expire_time, expire_us
 from taulu_postgres.draft import Draft, Range, RowState, UnitDraft, versions_below
-from taulu_postgres.places import stretch_of
 from taulu_postgres.row_statements import UpsertRow
 from taulu_postgres.slots import lock, raise_floors
 from taulu_postgres.stored import StoredTable
@@ -102,7 +101,9 @@ def _keys_of(unit: WriteUnit) -> Iterator[Key]:
 def _ranges(stored: StoredTable, unit: WriteUnit) -> Iterator[Range]:
     """Return the ranges that a unit deletes, as far as they can hold rows."""
     for mutation in unit.mutations:
-        if isinstance(mutation, DeleteRange) and stretch_of(stored.keys, mutation.range):
+        if not isinstance(mutation, DeleteRange):
+            continue
+        if not stretch_of(stored.keys, mutation.range).is_empty:
             yield mutation.partition, mutation.range
 
 

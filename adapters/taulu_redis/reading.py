@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, cast
 
+from taulu.codec import stretch_of
 from taulu.model import (
     Absent,
     Corrupt,
@@ -26,7 +27,7 @@ from taulu_redis.columns import EXPIRES_FIELD, VERSION_FIELD
 from taulu_redis.keys import Spot
 from taulu_redis.layout import Layout
 from taulu_redis.scripts import QUERY_PARTITION
-from taulu_redis.stretches import stretch_of
+from taulu_redis.stretches import lex_limits
 
 _QUERY_MARK = b"\x01"
 _WIDE_ROW = re.compile(rb"(\d+) (\d+|-) (.*)", re.DOTALL)
@@ -148,7 +149,7 @@ class Reading:
         answer = await self.calls.one(
             query_command(
                 spot,
-                (*stretch.limits(), "1" if operation.reverse else "0"),
+                (*lex_limits(stretch), "1" if operation.reverse else "0"),
                 (self.now_us, operation.page.rows_max, operation.page.bytes_max),
             ),
             self.wish,

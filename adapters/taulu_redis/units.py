@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+from taulu.codec import stretch_of
 from taulu.model import (
     Condition,
     ConditionFailed,
@@ -35,7 +36,7 @@ from taulu_redis.columns import encode
 from taulu_redis.keys import Spot
 from taulu_redis.layout import Layout
 from taulu_redis.scripts import WRITE_PARTITION, WRITE_ROW
-from taulu_redis.stretches import stretch_of
+from taulu_redis.stretches import lex_limits
 from taulu_redis.tokens import Moment, reused, token_key
 
 _MODES = {TypeName.DECIMAL: "decimal", TypeName.FLOAT64: "float"}
@@ -159,7 +160,7 @@ class _Writer:
         if not self._is_wide:
             return ["delete"] if stretch.has(b"") else []
         inside = [place for place in dict.fromkeys(self._written) if stretch.has(place)]
-        return ["range", *stretch.limits(), len(inside), *inside]
+        return ["range", *lex_limits(stretch), len(inside), *inside]
 
 
 def outcome_of(layout: Layout, unit: WriteUnit, answer: Reply | TauluError) -> WriteOutcome:

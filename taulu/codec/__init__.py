@@ -5,16 +5,19 @@ from taulu.codec.keys import KeyCodec, prefix_end, timestamp_from_us, timestamp_
 from taulu.codec.partition import log_partition
 from taulu.codec.rows import RowCodec
 from taulu.codec.session import session_token, session_version
+from taulu.codec.stretch import Stretch, stretch_of
 
 __all__ = [
     "Effect",
     "KeyCodec",
     "RowCodec",
+    "Stretch",
     "fingerprint",
     "log_partition",
     "prefix_end",
     "session_token",
     "session_version",
+    "stretch_of",
     "timestamp_from_us",
     "timestamp_to_us",
 ]
