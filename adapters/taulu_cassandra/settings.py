@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from taulu.model import ConfigError
-from taulu.spi import check_options
+from taulu.spi import check_options, wrong_option
 
 ADAPTER_NAME = "cassandra"
 
@@ -56,9 +55,4 @@ def parse_settings(options: Mapping[str, object]) -> CassandraSettings:
         return CassandraSettings.model_validate(dict(options))
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        option = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"option {option!r} of adapter {ADAPTER_NAME!r} is wrong: {first['msg']}; "
-            "mend it in the settings",
-            details={"adapter": ADAPTER_NAME, "option": option},
-        ) from None
+        raise wrong_option(ADAPTER_NAME, first["loc"], first["msg"]) from None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from taulu.model import SchemaConflict, Table
+from taulu.spi import check_fits
 from taulu_cassandra.layout import Layout
 
 _MARK = "Taulu table "
@@ -109,13 +110,7 @@ def merged_shape(table: Table, stored: Shape, wanted: Shape) -> Shape:
         for name, new in wanted.columns.items()
         if stored.columns.get(name, new) != new
     ]
-    if differences:
-        raise SchemaConflict(
-            f"table {table.full_name} does not fit what is stored: {'; '.join(differences)}. "
-            "Describe it as it is stored; give a changed column a new name; or give the table "
-            "a new name and copy its data",
-            details={"table": table.full_name, "differences": "; ".join(differences)},
-        )
+    check_fits(table, differences)
     return replace(stored, columns={**stored.columns, **wanted.columns})
 
 

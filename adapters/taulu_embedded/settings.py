@@ -8,8 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from taulu.model import ConfigError
-from taulu.spi import check_options
+from taulu.spi import check_options, wrong_option
 
 ADAPTER_NAME = "embedded"
 
@@ -58,9 +57,4 @@ def parse_settings(options: Mapping[str, object]) -> EmbeddedSettings:
         return EmbeddedSettings.model_validate(dict(options))
     except ValidationError as error:
         first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"option {option!r} of adapter {ADAPTER_NAME!r} is wrong: {first['msg']}; "
-            "mend it in the settings",
-            details={"adapter": ADAPTER_NAME, "option": option},
-        ) from error
+        raise wrong_option(ADAPTER_NAME, first["loc"], first["msg"]) from error

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from taulu.codec import KeyCodec, RowCodec
-from taulu.model import Corrupt, SchemaConflict, Table
+from taulu.model import Corrupt, Table
+from taulu.spi import check_fits
 from taulu_embedded import statements
 from taulu_embedded.tokens import TokenBook
 from taulu_embedded.transaction import Transaction
@@ -128,13 +129,7 @@ def _check_fits(table: Table, stored: _Shape, wanted: _Shape) -> None:
         for name, new in wanted.columns.items()
         if stored.columns.get(name, new) != new
     ]
-    if differences:
-        raise SchemaConflict(
-            f"table {table.full_name} does not fit what is stored: {'; '.join(differences)}. "
-            "Describe it as it is stored; give a changed column a new name; or give the table "
-            "a new name and copy its data",
-            details={"table": table.full_name, "differences": "; ".join(differences)},
-        )
+    check_fits(table, differences)
 
 
 def _spell(value: str | int | tuple[str, ...]) -> str:

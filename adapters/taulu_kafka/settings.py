@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from taulu.model import ConfigError
-from taulu.spi import check_options
+from taulu.spi import check_options, wrong_option
 from taulu_kafka._driver import Config
 
 ADAPTER_NAME = "kafka"
@@ -163,9 +163,4 @@ def parse_settings(options: Mapping[str, object]) -> KafkaSettings:
 def settings_error(error: ValidationError) -> ConfigError:
     """Return the refusal of the first option that is wrong."""
     first = error.errors(include_input=False, include_url=False)[0]
-    option = ".".join(str(part) for part in first["loc"])
-    about = f"option {option!r}" if option else "what is set"
-    return ConfigError(
-        f"{about} of adapter {ADAPTER_NAME!r} is wrong: {first['msg']}; mend it in the settings",
-        details={"adapter": ADAPTER_NAME, "option": option},
-    )
+    return wrong_option(ADAPTER_NAME, first["loc"], first["msg"])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from taulu.model import Corrupt, SchemaConflict, Table
+from taulu.spi import check_fits
 
 Description = Mapping[str, str]
 """What must not change, spelled as in table files, by what it is called in messages."""
@@ -69,13 +70,7 @@ def merged(table: Table, stored: Description, wanted: Description) -> Descriptio
         for what, spelled in wanted.items()
         if stored.get(what, spelled) != spelled
     ]
-    if differences:
-        raise SchemaConflict(
-            f"table {table.full_name} does not fit what is stored: {'; '.join(differences)}. "
-            "Describe it as it is stored; give a changed column a new name; or give the table "
-            "a new name and copy its data",
-            details={"table": table.full_name, "differences": "; ".join(differences)},
-        )
+    check_fits(table, differences)
     return {**stored, **wanted}
 
 

@@ -16,8 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from taulu.model import ConfigError
-from taulu.spi import check_options
+from taulu.spi import check_options, wrong_option
 
 ADAPTER_NAME = "postgres"
 
@@ -113,10 +112,5 @@ def parse_settings(options: Mapping[str, object]) -> PostgresSettings:
         return PostgresSettings.model_validate(dict(options))
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        option = ".".join(str(part) for part in first["loc"]) or "host"
         # Pydantic's own text would show what was given, and that may be a password.
-        raise ConfigError(
-            f"option {option!r} of adapter {ADAPTER_NAME!r} is wrong: {first['msg']}; "
-            "mend it in the settings",
-            details={"adapter": ADAPTER_NAME, "option": option},
-        ) from None
+        raise wrong_option(ADAPTER_NAME, first["loc"], first["msg"], unnamed="host") from None

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from taulu.codec import KeyCodec
-from taulu.model import Corrupt, Kind, SchemaConflict, Table
+from taulu.model import Corrupt, Kind, Table
+from taulu.spi import check_fits
 from taulu_redis.columns import ColumnCodec
 from taulu_redis.keys import Spots
 
@@ -132,11 +133,5 @@ def _merge_columns(
         for name, new in new_columns.items()
         if old_columns.get(name, new) != new
     ]
-    if differences:
-        raise SchemaConflict(
-            f"table {table.full_name} does not fit what is stored: {'; '.join(differences)}. "
-            "Describe it as it is stored; give a changed column a new name; or give the table "
-            "a new name and copy its data",
-            details={"table": table.full_name, "differences": "; ".join(differences)},
-        )
+    check_fits(table, differences)
     return {**old_columns, **new_columns}

@@ -9,8 +9,7 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
-from taulu.model import ConfigError
-from taulu.spi import check_options
+from taulu.spi import check_options, wrong_option
 
 ADAPTER_NAME = "redis"
 
@@ -130,9 +129,4 @@ def parse_settings(options: Mapping[str, object]) -> RedisSettings:
         return RedisSettings.model_validate(dict(options))
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        option = ".".join(str(part) for part in first["loc"]) or "nodes"
-        raise ConfigError(
-            f"option {option!r} of adapter {ADAPTER_NAME!r} is wrong: {first['msg']}; "
-            "mend it in the settings",
-            details={"adapter": ADAPTER_NAME, "option": option},
-        ) from None
+        raise wrong_option(ADAPTER_NAME, first["loc"], first["msg"], unnamed="nodes") from None

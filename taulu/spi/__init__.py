@@ -19,11 +19,15 @@ from taulu.spi.registry import (
     adapter_names,
     check_options,
     load_adapter,
+    wrong_option,
 )
 from taulu.spi.requirements import (
     check_table,
     partition_of,
     partitions_of,
+)
+from taulu.spi.stored import (
+    check_fits,
 )
 
 __all__ = [
@@ -37,9 +41,11 @@ __all__ = [
     "Finding",
     "Handler",
     "adapter_names",
+    "check_fits",
     "check_options",
     "check_table",
     "load_adapter",
     "partition_of",
     "partitions_of",
+    "wrong_option",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 
 from taulu.model.errors import ConfigError
@@ -57,3 +57,25 @@ def check_options(adapter: str, options: Mapping[str, object], known: frozenset[
                 f"adapter {adapter!r} has no option {option!r}; {hint}",
                 details={"adapter": adapter, "option": option},
             )
+
+
+def wrong_option(
+    adapter: str, where: Sequence[object], problem: str, *, unnamed: str = ""
+) -> ConfigError:
+    """Return the refusal of an option whose value is wrong.
+
+    The value itself is left out, for it may be a secret; so is the error that found it wrong,
+    unless the caller raises `from` it.
+
+    Args:
+        adapter: The adapter whose option it is.
+        where: The option's name, and the way to what is wrong inside it.
+        problem: What is wrong.
+        unnamed: The option to name when what is wrong is no single one.
+    """
+    option = ".".join(str(part) for part in where) or unnamed
+    about = f"option {option!r}" if option else "what is set"
+    return ConfigError(
+        f"{about} of adapter {adapter!r} is wrong: {problem}; mend it in the settings",
+        details={"adapter": adapter, "option": option},
+    )
