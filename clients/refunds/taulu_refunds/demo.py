@@ -72,7 +72,7 @@ class Demo:
         shutil.rmtree(run_folder, ignore_errors=True)
         gateway = OwnGateway(run_folder, GATEWAY_WORKERS, self.placement)
         try:
-            self.console.print(f"Starting a gateway, {self.placement.in_words}")
+            self.console.print(f"Starting a gateway; its tables: {self.placement.in_words}")
             await gateway.start()
             async with Client(gateway.address, timeout_s=TIMEOUT_S) as client:
                 await self._prepare(open_stores(client), job)
@@ -82,7 +82,6 @@ class Demo:
             await gateway.stop()
         checks += _fire_checks(job, tally)
         write_report(self.folder / "refunds-report.json", job, tally, checks)
-        self.console.print(f"Tables: {self.placement.in_words}.")
         print_report(self.console, job, tally, checks)
         return all(check.ok for check in checks)
 
@@ -106,7 +105,7 @@ class Demo:
     async def _decide(self, gateway: OwnGateway, job: Job) -> Tally:
         sent = deliveries(job.claims, self.size.seed)
 
-        async def kill_gateway() -> None:
+        async def make_trouble_and_kill_gateway() -> None:
             await self._make_trouble()
             await gateway.kill()
             await gateway.start()
@@ -117,7 +116,7 @@ class Demo:
                 self.size.deciders,
                 self.size.kills,
                 self.size.seed,
-                kill_gateway,
+                make_trouble_and_kill_gateway,
                 advance,
             )
             return await foreman.run(sent)
