@@ -246,6 +246,10 @@ class ClusterState:
     topics: Mapping[str, Mapping[int, PartitionState]]
 
 
+_LOST_CONNECTIONS_MAX = 3
+"""How often a request is sent again whose connection the driver itself has let go."""
+
+
 class Admin:
     """Looks at the cluster and makes topics. Blocks: for a thread of its own."""
 
@@ -276,8 +280,9 @@ class Admin:
     def configs(self, topic: str, timeout_s: float) -> dict[str, str]:
         """Return the settings of a topic, defaults included."""
         resource = ConfigResource(RESOURCE_TOPIC, topic)
-        asked = self._start(self._admin.describe_configs, [resource], timeout_s)
-        entries = cast("dict[str, Any]", self._result(asked[resource], timeout_s))
+        entries = cast(
+            "dict[str, Any]", self._ask(self._admin.describe_configs, resource, resource, timeout_s)
+        )
         return {name: str(entry.value) for name, entry in entries.items()}
 
     def create(
@@ -291,19 +296,26 @@ class Admin:
     ) -> None:
         """Make a topic; -1 leaves the replication to the cluster."""
         wanted = NewTopic(topic, partitions, replication, config=dict(configs))
-        asked = self._start(self._admin.create_topics, [wanted], timeout_s)
-        self._result(asked[topic], timeout_s)
+        self._ask(self._admin.create_topics, wanted, topic, timeout_s)
 
-    def _start(
-        self, method: Callable[..., Any], what: list[Any], timeout_s: float
-    ) -> dict[Any, Future[Any]]:
-        try:
-            return method(what, request_timeout=timeout_s)
-        except _RAISED as error:
-            raise _error(error) from error
+    def _ask(self, method: Callable[..., Any], what: Any, key: Any, timeout_s: float) -> object:  # noqa: ANN401
+        """Send a request that may be sent twice, and return its answer.
 
-    def _result(self, asked: Future[Any], timeout_s: float) -> object:
+        The driver gives up a request when it lets go of the connection that it was sent on, as
+        it does when it has just learned whose connection that is. That says nothing of the
+        cluster, so the request is sent again.
+        """
+        for _ in range(_LOST_CONNECTIONS_MAX):
+            try:
+                return self._answer(method, what, key, timeout_s)
+            except DriverError as error:
+                if error.name != "_DESTROY_BROKER":
+                    raise
+        return self._answer(method, what, key, timeout_s)
+
+    def _answer(self, method: Callable[..., Any], what: Any, key: Any, timeout_s: float) -> object:  # noqa: ANN401
         try:
+            asked: Future[Any] = method([what], request_timeout=timeout_s)[key]
             return asked.result(timeout_s + 1.0)
         except FutureTimeoutError as error:
             raise DriverError("_TIMED_OUT", "the cluster did not answer in time") from error
