@@ -194,6 +194,8 @@ async def test_cassandra_keeps_what_it_acknowledged(
     container = CassandraContainer(images.CASSANDRA, network=network)
     # What it tells clients about itself holds outside of the container.
     container.with_envs(CASSANDRA_BROADCAST_RPC_ADDRESS=HOST, MAX_HEAP_SIZE="512M")
+    # Testcontainers gives the node one token; it would not start again if it were to have more.
+    container.with_env("CASSANDRA_NUM_TOKENS", "1")
     port = published(container, 9042)
     with container:
         datacenter = container.get_local_datacenter()
