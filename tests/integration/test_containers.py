@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -75,19 +75,16 @@ class Store:
         tables = [table for table in tables_for(capabilities) if table.full_name in wanted]
         clock = ShiftedClock()
         give_up = time.monotonic() + READY_S_MAX
-        while True:
-            starting = harness.start(tables, clock)
-            try:
-                execute = await starting.__aenter__()
-                break
-            except TauluError:
-                if time.monotonic() > give_up:
-                    raise
-            await asyncio.sleep(_REST_S)
-        try:
+        async with AsyncExitStack() as stack:
+            while True:
+                try:
+                    execute = await stack.enter_async_context(harness.start(tables, clock))
+                    break
+                except TauluError:
+                    if time.monotonic() > give_up:
+                        raise
+                await asyncio.sleep(_REST_S)
             yield Subject(harness, execute, clock)
-        finally:
-            await starting.__aexit__(None, None, None)
 
 
 def published(container: DockerContainer, port: int) -> int:
