@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = [
     "pytester",
     "tests.results",
+    "tests.testbed.docker_fixtures",
     "tests.testbed.kafka_fixtures",
     "tests.testbed.postgres_fixture",
     "tests.testbed.cassandra_fixtures",

@@ -46,7 +46,7 @@ from taulu.model import (
 from taulu.model.operation import Operation
 from taulu.spi import Adapter, Capabilities, Context, Environment, Feature, Finding
 from taulu_cassandra import kinds
-from taulu_cassandra._driver import Session, SessionOptions
+from taulu_cassandra._driver import Session
 from taulu_cassandra.calls import Calls
 from taulu_cassandra.counter_ground import read_counter
 from taulu_cassandra.examination import examine
@@ -54,8 +54,7 @@ from taulu_cassandra.growth import Growth
 from taulu_cassandra.lanes import Lanes
 from taulu_cassandra.layout import layout_of, wrong_names
 from taulu_cassandra.log_reading import Fronts, LogReading, LogStretch
-from taulu_cassandra.mapping import DRIVER_ERRORS
-from taulu_cassandra.opening import connect_error, open_table
+from taulu_cassandra.opening import connected, open_table
 from taulu_cassandra.options import has_partial_updates, is_serial, options_of, wrong_options
 from taulu_cassandra.plain import write_unit
 from taulu_cassandra.reading import Reading, get_rows, query_rows, scan_rows
@@ -140,12 +139,7 @@ class CassandraAdapter(Adapter):
 
     async def open(self) -> None:
         """See `Adapter.open`."""
-        session = Session(session_options(self._settings))
-        try:
-            await asyncio.to_thread(session.connect)
-        except DRIVER_ERRORS as error:
-            await asyncio.to_thread(session.close)
-            raise connect_error(error, self._settings) from error
+        session = await asyncio.to_thread(connected, self._settings)
         self._session = session
         self._calls = Calls(
             session, self._clock, self._settings.requests_max, self._settings.request_timeout_s
@@ -159,8 +153,7 @@ class CassandraAdapter(Adapter):
 
     async def examine(self) -> list[Finding]:
         """See `Adapter.examine`."""
-        session = Session(session_options(self._settings))
-        return await asyncio.to_thread(examine, session, self._settings)
+        return await asyncio.to_thread(examine, self._settings)
 
     async def _prepare(self, table: Table) -> None:
         session, calls = self._session, self._calls
@@ -300,21 +293,6 @@ class CassandraAdapter(Adapter):
         stored = self._prepared[table.full_name].stored
         call = stored.call(context.deadline)
         return await LogReading(stored, self._fronts, call, operation.partition).read(operation)
-
-
-def session_options(settings: CassandraSettings) -> SessionOptions:
-    """Return what the driver is told of the cluster."""
-    return SessionOptions(
-        contact_points=settings.contact_points,
-        port=settings.port,
-        local_dc=settings.local_dc,
-        address_map=settings.address_map,
-        username=settings.username,
-        password=settings.password.get_secret_value(),
-        connect_timeout_s=settings.connect_timeout_s,
-        heartbeat_s=settings.heartbeat_s,
-        reconnect_s=settings.reconnect_s,
-    )
 
 
 def _facts(level: Level, versions: list[int], as_of_us: int) -> Facts:

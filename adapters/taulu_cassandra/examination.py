@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from taulu.model import TauluError, Unavailable
 from taulu.spi import Finding
 from taulu_cassandra._driver import Session
 from taulu_cassandra.mapping import DRIVER_ERRORS
-from taulu_cassandra.opening import connect_error
+from taulu_cassandra.opening import connect_error, connected
 from taulu_cassandra.settings import CassandraSettings
 
 _ANSWER_S_MAX = 3.0
@@ -15,10 +16,13 @@ _LOCAL_SCHEMA = "SELECT schema_version FROM system.local"
 _PEER_SCHEMAS = "SELECT schema_version FROM system.peers_v2"
 
 
-def examine(session: Session, settings: CassandraSettings) -> list[Finding]:
+def examine(settings: CassandraSettings) -> list[Finding]:
     """Connect, look the cluster over without changing it, and let go. It blocks."""
     try:
-        session.connect()
+        session = connected(settings)
+    except Unavailable as error:
+        return [_unreached(error)]
+    try:
         return [
             _cluster(session),
             _nodes(session, settings),
@@ -26,10 +30,13 @@ def examine(session: Session, settings: CassandraSettings) -> list[Finding]:
             *_copies(session, settings),
         ]
     except DRIVER_ERRORS as error:
-        said = connect_error(error, settings).message
-        return [Finding(ok=False, what=said, mend="start the nodes, or mend the settings")]
+        return [_unreached(connect_error(error, settings))]
     finally:
         session.close()
+
+
+def _unreached(error: TauluError) -> Finding:
+    return Finding(ok=False, what=error.message, mend="start the nodes, or mend the settings")
 
 
 def _cluster(session: Session) -> Finding:

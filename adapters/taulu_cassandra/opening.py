@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from taulu.model import ConfigError, SchemaConflict, TauluError, Unavailable
-from taulu_cassandra._driver import InvalidRequest, Session
+from taulu_cassandra._driver import InvalidRequest, Session, SessionOptions
 from taulu_cassandra.definitions import create_keyspace, create_tables
 from taulu_cassandra.layout import Layout, quoted
 from taulu_cassandra.mapping import DRIVER_ERRORS, read_error
@@ -101,6 +101,38 @@ def _agree(session: Session, layout: Layout) -> None:
             f"{AGREEMENT_S_MAX:.0f} s; look at `nodetool describecluster`",
             details={"table": layout.table.full_name},
         )
+
+
+def connected(settings: CassandraSettings) -> Session:
+    """Return a session; it blocks until one node answers.
+
+    Raises:
+        Unavailable: None answers, or none of the names leads to an address.
+    """
+    session: Session | None = None
+    try:
+        session = Session(_session_options(settings))
+        session.connect()
+    except DRIVER_ERRORS as error:
+        if session is not None:
+            session.close()
+        raise connect_error(error, settings) from error
+    return session
+
+
+def _session_options(settings: CassandraSettings) -> SessionOptions:
+    """Return what the driver is told of the cluster."""
+    return SessionOptions(
+        contact_points=settings.contact_points,
+        port=settings.port,
+        local_dc=settings.local_dc,
+        address_map=settings.address_map,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        connect_timeout_s=settings.connect_timeout_s,
+        heartbeat_s=settings.heartbeat_s,
+        reconnect_s=settings.reconnect_s,
+    )
 
 
 def connect_error(error: Exception, settings: CassandraSettings) -> TauluError:

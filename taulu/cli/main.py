@@ -8,6 +8,7 @@ import typer
 
 from taulu.cli import counter_commands, log_commands, row_commands, server_commands
 from taulu.cli.exits import EPILOG, Exit, exit_of
+from taulu.cli.health_command import health
 from taulu.model.errors import TauluError
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.add_typer(counter_commands.app, name="counter")
 app.add_typer(log_commands.app, name="log")
 app.add_typer(server_commands.schema_app, name="schema")
 app.command()(server_commands.doctor)
+app.command()(health)
 
 
 def main() -> None:

@@ -223,9 +223,10 @@ async def test_doctor_says_what_it_finds(cassandra_node: Options) -> None:
     ]
 
 
-async def test_doctor_and_open_say_when_nobody_answers() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "no-such-node.invalid"])
+async def test_doctor_and_open_say_when_nobody_answers(host: str) -> None:
     nowhere = {
-        "contact_points": ["127.0.0.1"],
+        "contact_points": [host],
         "port": 1,
         "local_dc": "dc1",
         "replication": {"dc1": 1},
@@ -234,7 +235,8 @@ async def test_doctor_and_open_say_when_nobody_answers() -> None:
     adapter = CassandraAdapter.create(nowhere, Environment())
     (finding,) = await adapter.examine()
     assert not finding.ok
-    with pytest.raises(Unavailable):
+    assert host in finding.what
+    with pytest.raises(Unavailable, match=host):
         await adapter.open()
     await adapter.close()
 

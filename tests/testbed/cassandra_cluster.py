@@ -20,6 +20,7 @@ from tests.testbed.provision import class_path, java
 from tests.testbed.proxy import Proxy
 from tests.testbed.server_process import ServerProcess, answers, free_port
 
+ARTIFACT = "org.apache.cassandra:cassandra-all"
 VERSION = "5.0.5"
 START_S_MAX = 180.0
 REPAIR_S_MAX = 120.0
@@ -57,6 +58,11 @@ _OPENS = (
     "java.base/java.nio",
     "java.rmi/sun.rmi.transport.tcp",
 )
+OPENINGS = (
+    *(f"--add-exports={name}=ALL-UNNAMED" for name in _EXPORTS),
+    *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENS),
+)
+"""What a Java runtime must be told before it runs Cassandra."""
 
 _YAML = """\
 cluster_name: taulu-testbed
@@ -263,9 +269,8 @@ def _java(folder: Path, heap_mb: int, jmx_port: int | None = None) -> list[str]:
         *(f"-Xm{end}{heap_mb}m" for end in "sx"),
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
-        *(f"--add-exports={name}=ALL-UNNAMED" for name in _EXPORTS),
-        *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENS),
+        *OPENINGS,
         *(f"-D{name}={value}" for name, value in properties.items()),
         "-cp",
-        f"{folder}/conf:{class_path('org.apache.cassandra:cassandra-all', VERSION)}",
+        f"{folder}/conf:{class_path(ARTIFACT, VERSION)}",
     ]

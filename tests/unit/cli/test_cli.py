@@ -252,12 +252,24 @@ def test_doctor(gateway: GatewayProcess, tmp_path: Path) -> None:
     assert any(not finding["ok"] and finding["mend"] for finding in findings)
 
 
+def test_health(gateway: GatewayProcess) -> None:
+    served = taulu("health", address=gateway.address)
+    assert (served.returncode, served.stdout) == (Exit.OK, "SERVING\n"), served.stderr
+    one = taulu("health", "taulu.v1.DataService", address=gateway.address)
+    assert (one.returncode, one.stdout) == (Exit.OK, "SERVING\n"), one.stderr
+    unknown = taulu("health", "no.such.Service", address=gateway.address)
+    assert_refused(unknown, Exit.TRY_AGAIN, gateway.address, "NOT_FOUND")
+    nobody = taulu("health", "--timeout", "5", address="127.0.0.1:1")
+    assert_refused(nobody, Exit.TRY_AGAIN, "127.0.0.1:1", "UNAVAILABLE")
+
+
 def test_every_command_explains_itself() -> None:
     top = taulu("--help")
     assert top.returncode == 0
     assert "Exit codes" in top.stdout
     for command in (
-        *(("serve",), ("tables",), ("get",), ("put",), ("query",), ("scan",), ("doctor",)),
+        *(("serve",), ("tables",), ("get",), ("put",), ("query",), ("scan",)),
+        *(("doctor",), ("health",)),
         *(("counter", "reserve"), ("log", "read"), ("schema", "check")),
     ):
         done = taulu(*command, "--help")
