@@ -5,14 +5,23 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c deploy/setup/constraints.txt
 PROTOS := $(sort $(wildcard proto/taulu/v1/*.proto))
 
-.PHONY: help demo test lint format proto docs matrices release-proto clean
+.PHONY: help demo demo-embedded demo-cluster test lint format proto docs matrices release-proto clean
 .DEFAULT_GOAL := help
 
 help: ## Show the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/.demo ## Run the refund system on real purchases and check every figure
+demo: demo-$(or $(BACKEND),embedded) ## Run the refund system and check every figure; BACKEND=cluster for real servers
+
+demo-embedded: $(VENV)/.demo
 	$(BIN)/taulu-refunds demo
+
+demo-cluster: $(VENV)/.dev
+	$(BIN)/python -m tests.testbed.demo_cluster
+
+demo-%:
+	@echo "there is no BACKEND '$*'; it is embedded (the default) or cluster" >&2
+	@exit 2
 
 test: $(VENV)/.dev ## Run all tests
 	rm -rf build/results

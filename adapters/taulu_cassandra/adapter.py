@@ -54,7 +54,7 @@ from taulu_cassandra.growth import Growth
 from taulu_cassandra.lanes import Lanes
 from taulu_cassandra.layout import layout_of, wrong_names
 from taulu_cassandra.log_reading import Fronts, LogReading, LogStretch
-from taulu_cassandra.opening import connected, open_table
+from taulu_cassandra.opening import compile_statements, connected, open_table
 from taulu_cassandra.options import has_partial_updates, is_serial, options_of, wrong_options
 from taulu_cassandra.plain import write_unit
 from taulu_cassandra.reading import Reading, get_rows, query_rows, scan_rows
@@ -163,7 +163,8 @@ class CassandraAdapter(Adapter):
         window_s = int(self._environment.token_window_s)
         stored = StoredTable(layout, session, calls, window_s, self._settings.purge_margin_s)
         await asyncio.to_thread(open_table, session, layout, self._settings)
-        await asyncio.to_thread(stored.prepare_now, *kinds.texts_of(layout))
+        texts = kinds.texts_of(layout)
+        await asyncio.to_thread(compile_statements, stored, texts, self._clock)
         self._prepared[table.full_name] = _Prepared(
             stored,
             kinds.serial_rows(stored, self._lanes),

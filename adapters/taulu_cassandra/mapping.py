@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from taulu.model import (
     ConfigError,
     DeadlineExceeded,
@@ -65,18 +67,22 @@ _NOTHING_HAPPENED: tuple[_Rule, ...] = (
 """Errors of a write that came before it was sent to any replica."""
 
 _TOO_LARGE = "batch too large"
+_NOT_HEARD = re.compile(r"unconfigured table|\b(table|keyspace) \S+ does not exist")
 _SHEDDING = 0x1001
 """The protocol's code of a node that sheds load before any work."""
 
 
 def read_error(error: Exception, table: str) -> TauluError:
     """Return what callers see of an error of a read."""
-    return _find(error, table, _READS) or _internal(error, table)
+    return _not_heard(error, table) or _find(error, table, _READS) or _internal(error, table)
 
 
 def certain_write_error(error: Exception, table: str) -> TauluError | None:
     """Return what callers see of a write that surely did not happen; None when it may have."""
     text = str(error).lower()
+    not_heard = _not_heard(error, table)
+    if not_heard is not None:
+        return not_heard
     if isinstance(error, _driver.InvalidRequest) and _TOO_LARGE in text:
         return LimitExceeded(
             f"a write to {table} is larger than a batch may be (batch_size_fail_threshold of the "
@@ -104,6 +110,18 @@ def outcome_unknown(table: str, reason: str) -> WriteOutcomeUnknown:
     return WriteOutcomeUnknown(
         f"a write to {table} may or may not have happened ({reason}); send it again with its token",
         details={"table": table},
+    )
+
+
+def _not_heard(error: Exception, table: str) -> Unavailable | None:
+    """Return what callers see when a node does not know the table; it did nothing then."""
+    if not isinstance(error, _driver.InvalidRequest) or not _NOT_HEARD.search(str(error).lower()):
+        return None
+    return Unavailable(
+        f"a node of Cassandra does not know table {table}, and did nothing: it has not heard of it "
+        "yet, or the table was dropped; look at `nodetool describecluster`",
+        details={"table": table},
+        retry_after_s=_RETRY_S,
     )
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import cast
 
-from taulu.model import ConfigError, SchemaConflict, TauluError, Unavailable
+from taulu.model import Clock, ConfigError, SchemaConflict, TauluError, Unavailable
 from taulu_cassandra._driver import InvalidRequest, Session, SessionOptions
 from taulu_cassandra.definitions import create_keyspace, create_tables
 from taulu_cassandra.layout import Layout, quoted
 from taulu_cassandra.mapping import DRIVER_ERRORS, read_error
 from taulu_cassandra.settings import CassandraSettings
 from taulu_cassandra.shape import merged_shape, parse_shape, shape_of
+from taulu_cassandra.stored import StoredTable
 
 AGREEMENT_S_MAX = 30.0
+HEARD_S_MAX = 5.0
+"""How long to wait for nodes that have not heard of a table which another gateway made."""
+_REST_S = 0.2
 
 _FIND_TABLE = (
     "SELECT comment FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
@@ -60,6 +66,10 @@ def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None
             session.run(statement)
         _agree(session, layout)
         found = session.run(_FIND_TABLE, where)
+    else:
+        # Another gateway may have made it this very moment, and not all nodes know yet. Whether
+        # they agree in time is not asked: a change of some other table is no reason to wait.
+        session.agree(HEARD_S_MAX)
     stored = parse_shape(cast(str, found[0][0]), table)
     merged = merged_shape(table, stored, wanted)
     columns = {cast(str, name): cast(str, kind) for name, kind in session.run(_FIND_COLUMNS, where)}
@@ -74,6 +84,40 @@ def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None
         session.run(f"ALTER TABLE {layout.name} WITH comment = '{comment}'")
     if missing or merged != stored:
         _agree(session, layout)
+
+
+def compile_statements(stored: StoredTable, texts: Sequence[str], clock: Clock) -> None:
+    """Have the statements of a table compiled that `open_table` has made or found.
+
+    A node that refuses one may not have heard of the table yet: it is asked again for a while.
+
+    Raises:
+        ConfigError: The user may not use the table.
+        Unavailable: No node compiles them.
+    """
+    give_up = clock.monotonic() + HEARD_S_MAX
+    while True:
+        try:
+            stored.prepare_now(*texts)
+        except InvalidRequest as error:
+            if clock.monotonic() >= give_up:
+                raise _not_compiled(stored.name, str(error)) from error
+            time.sleep(_REST_S)
+        except DRIVER_ERRORS as error:
+            refused = read_error(error, stored.name)
+            if isinstance(refused, ConfigError):
+                raise refused from error
+            raise _not_compiled(stored.name, type(error).__name__) from error
+        else:
+            return
+
+
+def _not_compiled(table: str, reason: str) -> Unavailable:
+    return Unavailable(
+        f"no node of Cassandra compiles the statements of {table} ({reason}); look at `nodetool "
+        "describecluster`, then start again",
+        details={"table": table},
+    )
 
 
 def _companions_first(statements: list[str]) -> list[str]:

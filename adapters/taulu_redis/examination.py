@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from taulu.model import TauluError
@@ -11,6 +12,8 @@ from taulu_redis.greeting import CHECKED, config_of, troubles_of
 from taulu_redis.node import ask
 from taulu_redis.settings import Address, Durability, Mode, RedisSettings
 from taulu_redis.topology import Topology
+
+_ANSWER_S_MAX = 3.0
 
 
 async def examine(settings: RedisSettings, topology: Topology) -> list[Finding]:
@@ -39,7 +42,11 @@ async def examine(settings: RedisSettings, topology: Topology) -> list[Finding]:
 async def _server(address: Address, settings: RedisSettings) -> list[Finding]:
     commands = [("INFO",), *(("CONFIG", "GET", name) for name in CHECKED)]
     try:
-        info, *found = await ask(address, settings, commands)
+        async with asyncio.timeout(settings.connect_timeout_s + _ANSWER_S_MAX):
+            info, *found = await ask(address, settings, commands)
+    except TimeoutError:
+        what = f"Redis at {address} gives no answer in time"
+        return [Finding(ok=False, what=what, mend="look at the server, and the way to it")]
     except (DriverError, OSError) as error:
         what = f"Redis at {address} cannot be reached: {error}"
         return [Finding(ok=False, what=what, mend="start it, or mend `nodes` and the log-in")]

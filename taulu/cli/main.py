@@ -7,6 +7,7 @@ import sys
 import typer
 
 from taulu.cli import counter_commands, log_commands, row_commands, server_commands
+from taulu.cli.doctor import doctor
 from taulu.cli.exits import EPILOG, Exit, exit_of
 from taulu.cli.health_command import health
 from taulu.model.errors import TauluError
@@ -27,7 +28,7 @@ app.command()(row_commands.scan)
 app.add_typer(counter_commands.app, name="counter")
 app.add_typer(log_commands.app, name="log")
 app.add_typer(server_commands.schema_app, name="schema")
-app.command()(server_commands.doctor)
+app.command()(doctor)
 app.command()(health)
 
 

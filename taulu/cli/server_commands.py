@@ -1,10 +1,8 @@
-"""`taulu serve`, `tables`, `schema check` and `doctor`."""
+"""`taulu serve`, `tables` and `schema check`."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -13,10 +11,8 @@ import typer
 from taulu.cli.exits import Exit
 from taulu.cli.options import ADDRESS, TIMEOUT_S, Address, AsJson, Timeout, with_client
 from taulu.cli.output import Output
-from taulu.model.errors import TauluError
-from taulu.schema import Settings, check_tables, load_settings, load_tables
+from taulu.schema import check_tables, load_settings, load_tables
 from taulu.server.serve import run_server
-from taulu.spi import Environment, Finding, load_adapter
 
 SETTINGS_FILE = Path("taulu.yaml")
 
@@ -47,7 +43,7 @@ def serve(
     if data is not None:
         target = {"adapter": "embedded", "path": str(data.absolute())}
         overrides["storage"] = {"embedded": target}
-    code = run_server(load_settings(_config(config), overrides), _announce)
+    code = run_server(load_settings(given_or_here(config), overrides), _announce)
     raise typer.Exit(code)
 
 
@@ -56,7 +52,8 @@ def _announce(line: str) -> None:
     sys.stdout.flush()
 
 
-def _config(given: Path | None) -> Path | None:
+def given_or_here(given: Path | None) -> Path | None:
+    """Return the settings file that was given, or the one of this folder if there is one."""
     if given is not None:
         return given
     return SETTINGS_FILE if SETTINGS_FILE.is_file() else None
@@ -109,69 +106,9 @@ def check(
             typer.echo(str(problem), err=True)
     if problems:
         raise typer.Exit(Exit.USAGE)
-    output.say(_sound(len(load_tables(paths))))
+    output.say(sound(len(load_tables(paths))))
 
 
-def doctor(config: Config = None, as_json: AsJson = False) -> None:
-    """Look over settings, tables and every storage target, and say what is wrong."""
-    settings = load_settings(_config(config))
-    findings = [("settings", Finding(ok=True, what="the settings are sound"))]
-    findings += [("tables", finding) for finding in _table_findings(settings)]
-    findings += asyncio.run(_storage_findings(settings))
-    Output(as_json).rows(
-        [
-            {
-                "of": of,
-                "ok": finding.ok if as_json else "ok" if finding.ok else "WRONG",
-                "what": finding.what,
-                "mend": finding.mend,
-            }
-            for of, finding in findings
-        ]
-    )
-    if not all(finding.ok for _, finding in findings):
-        raise typer.Exit(Exit.FAILED)
-
-
-def _table_findings(settings: Settings) -> Iterator[Finding]:
-    try:
-        tables = load_tables(settings.tables)
-    except TauluError as error:
-        yield Finding(ok=False, what=error.message, mend="mend the table files")
-        return
-    wrong = 0
-    for table in tables:
-        target = settings.storage.get(table.storage)
-        if target is None:
-            wrong += 1
-            what = f"table {table.full_name} names storage {table.storage!r}, which is not set"
-            yield Finding(ok=False, what=what, mend="name it under `storage` in the settings")
-            continue
-        try:
-            adapter = load_adapter(target.adapter).create(target.options, Environment())
-            reasons = adapter.refusals(table)
-        except TauluError as error:
-            reasons = [error.message]
-        for reason in reasons:
-            wrong += 1
-            what = f"table {table.full_name} cannot live on {target.adapter}: {reason}"
-            yield Finding(ok=False, what=what, mend="change the table, or its storage")
-    if not wrong:
-        yield Finding(ok=True, what=_sound(len(tables)))
-
-
-async def _storage_findings(settings: Settings) -> list[tuple[str, Finding]]:
-    findings: list[tuple[str, Finding]] = []
-    for name, target in settings.storage.items():
-        of = f"storage {name}"
-        try:
-            adapter = load_adapter(target.adapter).create(target.options, Environment())
-            findings += [(of, finding) for finding in await adapter.examine()]
-        except TauluError as error:
-            finding = Finding(ok=False, what=error.message, mend="mend the settings")
-            findings.append((of, finding))
-    return findings
-
-
-def _sound(count: int) -> str:
+def sound(count: int) -> str:
+    """Say that so many tables are sound."""
     return "1 table is sound" if count == 1 else f"{count} tables are sound"

@@ -28,7 +28,7 @@ INSTALL_S_MAX = 600.0
 
 def absent(what: str, mend: str) -> NoReturn:
     """Skip the test with one line; in CI, fail it."""
-    line = f"{what} is not here, so its tests do not run; {mend}"
+    line = f"{what} is not here, so what needs it does not run; {mend}"
     if os.environ.get("CI"):
         pytest.fail(line)
     pytest.skip(line)

@@ -31,6 +31,7 @@ from taulu.model import (
 from taulu_cassandra.mapping import read_error, write_error
 
 TOO_LARGE = InvalidRequest("Error from server: code=2200 [Invalid query] Batch too large")
+NOT_HEARD = InvalidRequest('Error from server: code=2200 message="table b does not exist"')
 SHEDDING = OverloadedErrorMessage(0x1001, "overloaded", {})
 
 
@@ -47,6 +48,7 @@ SHEDDING = OverloadedErrorMessage(0x1001, "overloaded", {})
         (WriteFailure("broken"), Unavailable, WriteOutcomeUnknown),
         (Unauthorized("no"), ConfigError, ConfigError),
         (InvalidRequest("what?"), Internal, Internal),
+        (NOT_HEARD, Unavailable, Unavailable),
         (TOO_LARGE, Internal, LimitExceeded),
         (SHEDDING, Unavailable, Overloaded),
         (TypeError("no int"), InvalidArgument, InvalidArgument),
