@@ -76,6 +76,7 @@ class MemoryAdapter(Adapter):
     """Keeps every kind of table in dictionaries; all is gone when it is closed."""
 
     name = "memory"
+    is_host_bound = True
     capabilities = Capabilities(
         kinds=frozenset(Kind),
         features=frozenset(Feature),
