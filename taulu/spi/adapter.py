@@ -49,6 +49,10 @@ class Environment:
     """How long an adapter must remember an idempotency token, in seconds."""
     workers: int = 1
     """How many worker processes of this server open the adapter, each by itself."""
+    worker: int = 0
+    """Which of them this is, counted from 0."""
+    run_folder: str = ""
+    """A folder for what the workers of this server share while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
