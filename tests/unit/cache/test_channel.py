@@ -1,4 +1,4 @@
-"""Channels over the carrier in memory, with a clock that the test drives; beats are sent by hand."""
+"""Channels over the carrier in memory; the test drives the clock, and has them beat."""
 
 from __future__ import annotations
 
