@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
 
 import pytest
 
 from taulu.model import Unavailable
-from taulu.spi import Carrier, Hit, Leased, SharedCache
+from taulu.spi import Ask, Carrier, Hit, Leased, SharedCache, SharedTier
 from taulu_redis._driver import key_slot
 from tests.conformance.shared_cache import (
     LONG_US,
@@ -43,6 +45,7 @@ pytestmark = pytest.mark.xdist_group("redis")
 
 __all__ = ["table"]
 
+ResultT = TypeVar("ResultT")
 BOUNDED_S_MAX = 10.0
 """Far more than the bounds of calls, and far less than for ever."""
 QUICK: Options = {"cache_timeout_s": 0.5, "news_timeout_s": 2.0}
@@ -58,7 +61,7 @@ async def refused(work: Awaitable[object]) -> Unavailable:
     return trouble.value
 
 
-async def in_time(attempt: Callable[[], Awaitable[None]]) -> None:
+async def in_time(attempt: Callable[[], Awaitable[ResultT]]) -> ResultT:
     """Try until it succeeds, as a gateway does."""
     give_up = time.monotonic() + 60
     while True:
@@ -67,6 +70,13 @@ async def in_time(attempt: Callable[[], Awaitable[None]]) -> None:
         except Unavailable:
             assert time.monotonic() < give_up
             await asyncio.sleep(0.1)
+
+
+async def held(tier: SharedTier, table: str) -> Ask:
+    """Put an entry in, somewhere new: an attempt that failed may have left a lease behind."""
+    asked = ask(uuid4().bytes)
+    await hold(tier, table, asked)
+    return asked
 
 
 async def news_arrive(carrier: Carrier) -> None:
@@ -110,7 +120,7 @@ async def test_a_shared_cache_without_its_server_says_so_in_time_and_comes_back(
             else:
                 servers.server.running.resume()
             await in_time(lambda: news_arrive(shared.carrier))
-            await in_time(lambda: hold(shared.tier, table, ask(b"back")))
+            await in_time(lambda: held(shared.tier, table))
             # A paused server strikes it off when it goes on, if that was sent.
             assert hurt == "pause" or "me" in await shared.carrier.members()
 
@@ -156,14 +166,16 @@ async def test_a_failover_of_sentinels_is_noticed_and_followed(
         await in_time(lambda: sure.shared_cache().carrier.enrol("survivor"))
         shared = adapter.shared_cache()
         old = redis_sentinel.primary()
+        before = await in_time(lambda: held(shared.tier, table))
         async with listening(shared.carrier) as news:
             old.running.kill()
             try:
                 async with asyncio.timeout(NEWS_S_MAX):
                     await lost(news)
                 await in_time(lambda: news_arrive(shared.carrier))
-                await in_time(lambda: hold(shared.tier, table, ask(b"after")))
+                await in_time(lambda: held(shared.tier, table))
                 assert redis_sentinel.primary() is not old
+                assert isinstance(await one(shared.tier, table, before), Leased)
                 assert "survivor" in await shared.carrier.members()
             finally:
                 await asyncio.to_thread(old.start)
@@ -185,7 +197,7 @@ async def test_a_tier_whose_sentinels_answer_late_finds_the_new_primary(
             await asyncio.to_thread(next(iter(proxies.values())).silence)
             old.running.kill()
             try:
-                await in_time(lambda: hold(tier, table, ask(table.encode())))
+                await in_time(lambda: held(tier, table))
                 assert redis_sentinel.primary() is not old
             finally:
                 await asyncio.to_thread(old.start)
@@ -243,7 +255,8 @@ async def test_a_batch_that_fails_in_part_leaves_no_lease_behind(
     await asyncio.to_thread(redis_cluster.wait_whole)
     first, second = redis_cluster.primary_servers()[:2]
     with behind_proxies([first]) as proxies:
-        async with opened({**redis_cluster.options, **QUICK}, []) as (adapter, _):
+        options = {**redis_cluster.options, "cache_timeout_s": 3.0}
+        async with opened(options, []) as (adapter, _):
             tier = adapter.shared_cache().tier
             here, there = (place_on(redis_cluster, server, table) for server in (first, second))
             await leased(tier, table, ask(here, b"warm"))
