@@ -227,6 +227,25 @@ async def test_a_deposed_primary_carries_no_news(redis_sentinel: SentinelSet) ->
         await in_time(lambda: news_arrive(carrier))
 
 
+async def test_a_listener_whose_primary_is_not_confirmed_is_lost(
+    redis_sentinel: SentinelSet,
+) -> None:
+    """The server lives and answers, and may all the same be primary no more."""
+    await asyncio.to_thread(redis_sentinel.wait_whole)
+    async with opened({**redis_sentinel.options, **QUICK}, []) as (adapter, _):
+        carrier = adapter.shared_cache().carrier
+        replica = next(s for s in redis_sentinel.servers if info(s.port)["role"] == "slave")
+        await in_time(lambda: news_arrive(carrier))
+        async with listening(carrier) as news:
+            replica.running.pause()
+            try:
+                async with asyncio.timeout(BOUNDED_S_MAX):
+                    assert "still primary" in (await lost(news)).message
+            finally:
+                replica.running.resume()
+        await in_time(lambda: news_arrive(carrier))
+
+
 async def test_a_failover_of_a_cluster_is_noticed_and_followed(
     redis_cluster: ClusterSet, table: str
 ) -> None:
