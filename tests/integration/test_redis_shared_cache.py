@@ -40,6 +40,8 @@ __all__ = ["carrier", "table", "tier"]
 PATIENT: Options = {"cache_timeout_s": 20.0, "news_timeout_s": 20.0, "connect_timeout_s": 20.0}
 """For tests in which nothing is broken, on a machine however slow."""
 EXPIRY_MARGIN_S = 0.05
+NEVER_ENDS = -1
+"""What PTTL says of a key without an end."""
 
 
 @pytest.fixture(params=["redis_alone", "redis_sentinel", "redis_cluster"])
@@ -82,6 +84,8 @@ async def test_a_place_is_kept_as_long_as_the_longest_of_what_is_in_it(
     port = redis_alone.server.port
     async with opened({**redis_alone.options, **PATIENT}, []) as (adapter, _):
         tier = adapter.shared_cache().tier
+        await leased(tier, table, ask(variant=b"abandoned"), SHORT_US)
+        assert as_int(call(port, "PTTL", place_of(table))) != NEVER_ENDS
         for variant, ttl_us in ((b"long", 2 * SHORT_US), (b"short", SHORT_US)):
             lease = await leased(tier, table, ask(variant=variant), SHORT_US * 2)
             filled = Fill(b"p", variant, lease, 1, 1, b"entry", ttl_us)

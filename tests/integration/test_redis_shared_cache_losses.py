@@ -11,9 +11,11 @@ from uuid import uuid4
 
 import pytest
 
-from taulu.model import Unavailable
+from taulu.model import SystemClock, Unavailable
 from taulu.spi import Ask, Carrier, Hit, Leased, SharedCache, SharedTier
-from taulu_redis._driver import key_slot
+from taulu_redis._driver import Connection, key_slot
+from taulu_redis.settings import Address, parse_settings
+from taulu_redis.subscription import Lost, Subscription, Terms
 from tests.conformance.shared_cache import (
     LONG_US,
     NEWS_S_MAX,
@@ -32,6 +34,7 @@ from tests.integration.redis_opened import Options, opened, server_with
 from tests.testbed.proxy import Proxy
 from tests.testbed.redis_proxies import behind_proxies
 from tests.testbed.redis_servers import (
+    HOST,
     ClusterSet,
     RedisServer,
     SentinelSet,
@@ -142,6 +145,28 @@ async def test_a_listener_notices_that_its_connection_is_lost(
             await refused(anext(carrier.listen()))
             await asyncio.to_thread(proxy.mend)
             await in_time(lambda: news_arrive(carrier))
+
+
+async def test_a_listener_that_hears_nothing_is_lost_though_its_server_answers(
+    redis_alone: Standalone,
+) -> None:
+    settings = parse_settings({**redis_alone.options, **QUICK})
+    server = redis_alone.server
+    with Proxy((HOST, server.port)) as proxy:
+        ear = Connection(Address(proxy.host, proxy.port), settings)
+        mouth = Connection(Address(HOST, server.port), settings)
+        await ear.connect()
+        await mouth.connect()
+        terms = Terms(b"{t}:news", b"{t}:echo", settings.news_timeout_s, 0)
+        subscription = Subscription(terms, SystemClock(), ear, mouth)
+        try:
+            await subscription.begin()
+            await asyncio.to_thread(proxy.silence)
+            async with asyncio.timeout(BOUNDED_S_MAX):
+                with pytest.raises(Lost, match="nothing is heard"):
+                    await subscription.next()
+        finally:
+            await subscription.close()
 
 
 async def test_a_listener_that_the_server_hangs_up_on_is_lost(redis_alone: Standalone) -> None:
@@ -274,7 +299,8 @@ async def test_a_batch_that_fails_in_part_leaves_no_lease_behind(
     await asyncio.to_thread(redis_cluster.wait_whole)
     first, second = redis_cluster.primary_servers()[:2]
     with behind_proxies([first]) as proxies:
-        options = {**redis_cluster.options, "cache_timeout_s": 3.0}
+        # What is silent must not keep calls of others waiting while it is looked for.
+        options = {**redis_cluster.options, "cache_timeout_s": 3.0, "discovery_timeout_s": 30.0}
         async with opened(options, []) as (adapter, _):
             tier = adapter.shared_cache().tier
             here, there = (place_on(redis_cluster, server, table) for server in (first, second))
