@@ -77,10 +77,15 @@ class Connection:
 
     async def exchange(self, commands: Sequence[Sequence[Argument]]) -> list[Reply]:
         """Send commands at once and return their replies, in order."""
-        await self._raw.send_packed_command(self._raw.pack_commands(commands), check_health=False)
-        return [await self._receive() for _ in commands]
+        await self.send(commands)
+        return [await self.receive() for _ in commands]
 
-    async def _receive(self) -> Reply:
+    async def send(self, commands: Sequence[Sequence[Argument]]) -> None:
+        """Send commands and wait for nothing."""
+        await self._raw.send_packed_command(self._raw.pack_commands(commands), check_health=False)
+
+    async def receive(self) -> Reply:
+        """Wait for the next reply, or the next message of a subscription."""
         try:
             return cast(
                 Reply,

@@ -56,6 +56,8 @@ class Wish:
     the batch itself be confirmed, None asks nothing."""
     confirmed_at: float = math.inf
     """When all servers that answered were known to be primary; filled in by the run."""
+    is_once: bool = False
+    """Whether a command that may have been carried out must not be sent again."""
 
 
 @dataclass(slots=True)
@@ -95,7 +97,11 @@ class Calls:
         """Carry commands out; return a reply or an error for each, in order."""
         items = [_Item(command) for command in commands]
         for attempt in range(_ATTEMPTS_MAX):
-            pending = [item for item in items if not item.is_done]
+            pending = [
+                item
+                for item in items
+                if not item.is_done and not (wish.is_once and item.may_be_done)
+            ]
             if not pending:
                 break
             if attempt or self._doubt:
@@ -164,7 +170,7 @@ class Calls:
         for item in items:
             *_, reply = [next(own) for _ in item.all_words()]
             self._take(item, reply, node)
-        if mark and not self._is_confirmed(*replies[-2:]):
+        if mark and not is_confirmed(replies[-2:], self.settings.quorum_replicas or 0):
             self._doubt = True
             _withhold(items, wish)
             return
@@ -183,15 +189,8 @@ class Calls:
             return []
         left_s = (wish.deadline - self.clock.monotonic()) * _SHARE_OF_TIME
         wait_ms = max(1, int(min(left_s, self.settings.replication_timeout_s) * 1_000))
-        tag = first.command.key.partition(b"}")[0] + b"}"
-        write: tuple[Argument, ...] = ("SET", tag + b":confirmed", "", "PX", _MARK_MS)
         asking: list[tuple[Argument, ...]] = [] if first.asking_at is None else [("ASKING",)]
-        return [*asking, write, ("WAIT", replicas, wait_ms)]
-
-    def _is_confirmed(self, written: Reply, replicas: Reply) -> bool:
-        """Return whether the write was carried out here, and is with all replicas."""
-        wanted = self.settings.quorum_replicas or 0
-        return written == b"OK" and isinstance(replicas, int) and replicas >= wanted
+        return [*asking, *confirmation(first.command.key, replicas, wait_ms)]
 
     def _refuse(self, item: _Item, error: TauluError) -> None:
         """Note why a node was not used; only what may be over soon is tried again."""
@@ -215,6 +214,18 @@ class Calls:
             self._doubt = True
             if reply.code == "ASK":
                 item.asking_at = _target(reply, node)
+
+
+def confirmation(key: bytes, replicas: int, wait_ms: int) -> list[tuple[Argument, ...]]:
+    """Return a write in the hash slot of a key whose tag is in braces, and a wait for replicas."""
+    tag = key.partition(b"}")[0] + b"}"
+    return [("SET", tag + b":confirmed", "", "PX", _MARK_MS), ("WAIT", replicas, wait_ms)]
+
+
+def is_confirmed(replies: Sequence[Reply], wanted: int) -> bool:
+    """Return whether that write was carried out where it was sent, and is with all replicas."""
+    written, replicas = replies
+    return written == b"OK" and isinstance(replicas, int) and replicas >= wanted
 
 
 def _target(refusal: ReplyError, node: Node) -> Address:

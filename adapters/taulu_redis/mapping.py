@@ -81,3 +81,23 @@ def unconfirmed() -> Unavailable:
         "send the request again",
         retry_after_s=_FAILOVER_RETRY_S,
     )
+
+
+def uncached(trouble: TauluError) -> Unavailable:
+    """Return the error of a shared cache that cannot serve, for whatever reason."""
+    error = Unavailable(
+        f"the shared cache cannot serve: {trouble.message}",
+        details=trouble.details,
+        retry_after_s=trouble.retry_after_s,
+    )
+    error.__cause__ = trouble
+    return error
+
+
+def lost(trouble: str) -> Unavailable:
+    """Return the error of a listener that may have missed something."""
+    return Unavailable(
+        f"the way of news between gateways over Redis is lost ({trouble}); listen again, and "
+        "trust nothing that was heard before",
+        retry_after_s=_RETRY_S,
+    )
