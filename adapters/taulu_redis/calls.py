@@ -58,6 +58,9 @@ class Wish:
     """When all servers that answered were known to be primary; filled in by the run."""
     is_once: bool = False
     """Whether a command that may have been carried out must not be sent again."""
+    is_hurried: bool = False
+    """Whether the time is too short to find the primaries first: the known ones are asked, and
+    a search may take half of what is left when they fail."""
 
 
 @dataclass(slots=True)
@@ -104,7 +107,7 @@ class Calls:
             ]
             if not pending:
                 break
-            if attempt or self._doubt:
+            if attempt or (self._doubt and not wish.is_hurried):
                 await self._discover(attempt, wish)
             await self._attempt(pending, wish)
         return [_outcome(item, wish) for item in items]
@@ -125,8 +128,9 @@ class Calls:
         left_s = wish.deadline - self.clock.monotonic()
         if attempt and left_s > _REST_S:
             await asyncio.sleep(min(left_s, _REST_S * 2**attempt))
+        left_s = wish.deadline - self.clock.monotonic()
         try:
-            async with asyncio.timeout(wish.deadline - self.clock.monotonic()):
+            async with asyncio.timeout(left_s / 2 if wish.is_hurried else left_s):
                 await self.topology.discover()
         except (TauluError, TimeoutError):
             # What is known may still do; if not, the attempt says what is wrong.

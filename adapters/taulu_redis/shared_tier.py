@@ -84,7 +84,7 @@ class RedisTier:
 
     async def _run(self, commands: Sequence[Command]) -> list[Reply | TauluError]:
         timeout_s = self._calls.settings.cache_timeout_s
-        wish = Wish(self._clock.monotonic() + timeout_s, is_write=False)
+        wish = Wish(self._clock.monotonic() + timeout_s, is_write=False, is_hurried=True)
         replies = await self._calls.run(commands, wish)
         if any(isinstance(reply, TauluError) for reply in replies):
             self._look_around()

@@ -228,7 +228,7 @@ async def test_a_listener_that_hears_no_news_for_long_is_not_lost(
 
 
 async def test_a_listener_that_was_busy_itself_is_not_lost(redis_alone: Standalone) -> None:
-    options = {**redis_alone.options, **PATIENT, "news_timeout_s": 1.0}
+    options = {**redis_alone.options, **PATIENT, "news_timeout_s": 2.0}
     async with opened(options, []) as (adapter, _):
         carrier = adapter.shared_cache().carrier
         async with listening(carrier) as news:
@@ -242,9 +242,11 @@ async def test_a_listener_that_was_busy_itself_is_not_lost(redis_alone: Standalo
 
 
 async def test_closing_the_adapter_ends_its_listeners(redis_alone: Standalone) -> None:
-    async with opened({**redis_alone.options, **PATIENT}, []) as (adapter, _):
-        async with listening(adapter.shared_cache().carrier) as news:
-            waiting = asyncio.ensure_future(lost(news))
-            await asyncio.sleep(0)
-            await adapter.close()
-            assert "closed" in (await waiting).message
+    async with (
+        opened({**redis_alone.options, **PATIENT}, []) as (adapter, _),
+        listening(adapter.shared_cache().carrier) as news,
+    ):
+        waiting = asyncio.ensure_future(lost(news))
+        await asyncio.sleep(0)
+        await adapter.close()
+        assert "closed" in (await waiting).message
