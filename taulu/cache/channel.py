@@ -195,11 +195,11 @@ class Channel:
 
     async def _read_members(self) -> None:
         begun_s = self.clock.monotonic()
-        async with asyncio.timeout(SEND_S_MAX):
-            try:
+        try:
+            async with asyncio.timeout(SEND_S_MAX):
                 members = await self.carrier.members()
-            except TimeoutError as error:
-                raise Unavailable("the list of members could not be read") from error
+        except TimeoutError as error:
+            raise Unavailable("the list of members could not be read") from error
         for member in members - {self.me} - self._peers.keys():
             self._peers[member] = _Peer(begun_s)
         for member in self._peers.keys() - members:
