@@ -82,18 +82,18 @@ class ModelStore:
             return choose.random() * faults.slow_s
         return choose.expovariate(1 / faults.delay_s)
 
-    def apply(self, table: str, unit: WriteUnit, now_us: int) -> int:
-        """Apply a unit once; return its version."""
+    def apply(self, table: str, unit: WriteUnit, now_us: int) -> Written:
+        """Apply a unit once."""
         before = self._done.get(unit.token.nonce)
         if before is not None:
-            return before
+            return Written(before)
         cells = [self.registers.cell(table, _key(mutation)) for mutation in unit.mutations]
         version = max(now_us, *(cell.states[-1].version + 1 for cell in cells))
         for cell, mutation in zip(cells, unit.mutations, strict=True):
             value = None if isinstance(mutation, Delete) else int(str(mutation.columns["n"]))
             cell.change(now_s(), unit.token.nonce, value, version)
         self._done[unit.token.nonce] = version
-        return version
+        return Written(version, is_first=True)
 
     async def write(self, table: str, unit: WriteUnit, clock: Clock) -> Written | Failed:
         """Write one unit, as one gateway does."""
@@ -111,11 +111,11 @@ class ModelStore:
         if is_unknown and choose.random() < 0.5:
             self._later(table, unit, clock)
             return Failed(WriteOutcomeUnknown("the model store may take the write yet"))
-        version = self.apply(table, unit, clock.now_us())
+        written = self.apply(table, unit, clock.now_us())
         await self.way()
         if is_unknown:
             return Failed(WriteOutcomeUnknown("the model store took the write, and does not say"))
-        return Written(version)
+        return written
 
     def _later(self, table: str, unit: WriteUnit, clock: Clock) -> None:
         delay_s = self.choose.random() * self.faults.late_s
