@@ -21,7 +21,6 @@ from taulu.spi.shared_cache import SharedCache
 _log = logging.getLogger(__name__)
 
 
-
 @dataclass(slots=True)
 class CacheRoom:
     """One for all tables of a worker."""

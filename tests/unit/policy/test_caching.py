@@ -1,190 +1,46 @@
-"""The cache in front of a store that the test holds up and lets go; the clock is driven."""
-
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from taulu.cache import CacheOptions, CacheRoom
-from taulu.gateway.caches import make_caching, open_room
 from taulu.model import (
     Absent,
-    CachePolicy,
-    Column,
-    ColumnType,
-    ConditionFailed,
     Consistency,
     Delete,
-    Facts,
     Failed,
-    GetRows,
     IdempotencyToken,
     Key,
-    Kind,
     Level,
     Page,
     Put,
     QueryRows,
     Row,
-    RowPage,
-    RowReads,
     Source,
-    Table,
-    TypeName,
     Unavailable,
     Unsupported,
     Update,
     WriteOutcomeUnknown,
-    WriteResults,
     WriteRows,
     WriteUnit,
-    Written,
 )
-from taulu.spi import Context, Environment
-from taulu_memory import MemoryAdapter, MemorySharedCache
-from tests.unit.policy.parts import ORDERS, DrivenClock
-
-USERS = Table(
-    "shop",
-    "users",
-    Kind.KV,
-    (Column("id", ColumnType(TypeName.STRING)),),
-    (),
-    (Column("email", ColumnType(TypeName.STRING)), Column("name", ColumnType(TypeName.STRING))),
+from taulu.spi import Context
+from taulu_memory import MemorySharedCache
+from tests.unit.policy.cached_store import (
+    BEGAN_US,
+    EVENTUAL,
+    KEY,
+    NEAR,
+    SESSION,
+    USERS,
+    Subject,
+    cached,
+    name_of,
+    settle,
 )
-NEAR = CachePolicy(("near",), ttl_us=60_000_000, negative_ttl_us=10_000_000, jitter=0.0)
-EVENTUAL, SESSION = Consistency(Level.EVENTUAL), Consistency(Level.SESSION)
-KEY = Key(("ada",))
-BEGAN_US = 1_000_000_000
-
-
-@dataclass
-class Store:
-    """A store that answers when it is let: the next handler."""
-
-    clock: DrivenClock
-    rows: dict[Key, Row] = field(default_factory=dict)
-    reads: list[Any] = field(default_factory=list)
-    fails: Exception | None = None
-    held: asyncio.Event | None = None
-    """What reads wait for after they have seen their rows."""
-    writes_held: asyncio.Event | None = None
-
-    async def __call__(self, operation: Any, context: Context) -> Any:
-        match operation:
-            case GetRows(keys=keys):
-                self.reads.append(operation)
-                found = tuple(self.rows.get(key, Absent()) for key in keys)
-                await self._wait(self.held)
-                return RowReads(found, self._facts())
-            case QueryRows(partition=partition):
-                self.reads.append(operation)
-                rows = tuple(row for key, row in self.rows.items() if key.partition == partition)
-                await self._wait(self.held)
-                return RowPage(rows, self._facts(), next_token="more")
-            case WriteRows(units=units):
-                outcomes = tuple(self._apply(unit) for unit in units)
-                await self._wait(self.writes_held)
-                return WriteResults(outcomes, self._facts())
-            case _:
-                raise AssertionError(operation)
-
-    async def _wait(self, event: asyncio.Event | None) -> None:
-        if event is not None:
-            await event.wait()
-        if self.fails is not None:
-            raise self.fails
-
-    def _apply(self, unit: WriteUnit) -> Written | Failed:
-        if unit.conditions:
-            return Failed(ConditionFailed("no"))
-        version = self.clock.now_us()
-        for mutation in unit.mutations:
-            match mutation:
-                case Put(key=key, columns=columns):
-                    self.rows[key] = Row(key, dict(columns), version)
-                case Update(key=key, columns=columns):
-                    before = self.rows[key].columns if key in self.rows else {}
-                    self.rows[key] = Row(key, {**before, **columns}, version)
-                case Delete(key=key):
-                    self.rows.pop(key, None)
-                case _:
-                    raise AssertionError(mutation)
-        return Written(version)
-
-    def _facts(self) -> Facts:
-        versions = [row.version for row in self.rows.values()]
-        return Facts(Level.QUORUM, max(versions, default=0), self.clock.now_us())
-
-
-@dataclass
-class Subject:
-    """A table with its cache."""
-
-    clock: DrivenClock
-    store: Store
-    room: CacheRoom
-    run: Callable[..., Awaitable[Any]]
-    stats: Any
-
-    def pass_s(self, seconds: float) -> None:
-        self.clock.seconds += seconds
-        self.clock.wall_us += int(seconds * 1e6)
-
-    async def get(
-        self, *keys: Key, consistency: Consistency = EVENTUAL, columns: tuple[str, ...] = ()
-    ) -> RowReads:
-        operation = GetRows(USERS.full_name, keys or (KEY,), columns, consistency)
-        return await self.run(operation, Context(self.clock.seconds + 5))
-
-    async def put(self, name: str, key: Key = KEY, **more: Any) -> WriteResults:
-        return await self.write(Put(key, {"name": name}, **more))
-
-    async def write(self, *mutations: Any, conditions: tuple[Any, ...] = ()) -> WriteResults:
-        token = IdempotencyToken(0, f"nonce-{self.clock.seconds}")
-        operation = WriteRows(USERS.full_name, (WriteUnit(mutations, token, conditions),))
-        return await self.run(operation, Context(self.clock.seconds + 5))
-
-
-@asynccontextmanager
-async def cached(
-    policy: CachePolicy = NEAR,
-    table: Table = USERS,
-    *,
-    store: Store | None = None,
-    shared: MemorySharedCache | None = None,
-    clock: DrivenClock | None = None,
-) -> AsyncGenerator[Subject]:
-    clock = clock or DrivenClock(BEGAN_US, 1_000.0)
-    store = store or Store(clock)
-    environment = Environment(clock=clock, server_id=uuid4().hex)
-    adapter = MemoryAdapter.create({}, environment)
-    if shared is not None:
-        # As if the store were on a network, where other gateways write to it too.
-        adapter.is_host_bound = False  # type: ignore[misc]
-        adapter.shared_cache = lambda: shared  # type: ignore[method-assign]
-    options = CacheOptions(shared="there" if shared else "", beat_s=1_000.0)
-    async with open_room(options, adapter if shared else None, environment, is_needed=True) as room:
-        assert room is not None
-        caching = make_caching(table, policy, adapter, room, store).caching
-        yield Subject(clock, store, room, caching, caching.cache.stats)
-
-
-def name_of(got: RowReads, at: int = 0) -> object:
-    row = got.outcomes[at]
-    assert isinstance(row, Row), row
-    return row.columns["name"]
-
-
-async def settle() -> None:
-    for _ in range(50):
-        await asyncio.sleep(0)
+from tests.unit.policy.parts import ORDERS
 
 
 async def test_a_row_is_read_from_the_store_once_and_the_reply_says_where_it_came_from() -> None:
@@ -434,33 +290,6 @@ def _deaf(it: Subject) -> Any:
     return Channel("me", 1, carrier, it.clock, ChannelOptions(1, 0, 600), it.room.on_news)
 
 
-async def test_what_is_written_whole_fills_the_cache_of_its_writer() -> None:
-    async with cached(replace(NEAR, is_write_through=True)) as it:
-        await it.put("Ada")
-        got = await it.get()
-        assert name_of(got) == "Ada"
-        assert got.facts.source is Source.NEAR_CACHE
-        assert it.store.reads == []
-        await it.write(Update(KEY, {"email": "a"}))
-        await it.get()
-        assert len(it.store.reads) == 1
-        await it.put("Eve", ttl_us=1_000_000)
-        await it.get()
-        assert len(it.store.reads) == 2
-
-
-async def test_two_writers_at_once_leave_neither_of_their_rows_in_the_cache() -> None:
-    async with cached(replace(NEAR, is_write_through=True)) as it:
-        it.store.writes_held = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(it.put("Ada"))
-            group.create_task(it.put("Eve"))
-            await settle()
-            it.store.writes_held.set()
-        assert name_of(await it.get()) == it.store.rows[KEY].columns["name"]
-        assert len(it.store.reads) == 1
-
-
 async def test_first_pages_of_queries_are_cached_and_go_with_any_write_of_the_partition() -> None:
     policy = replace(NEAR, has_queries=True)
     async with cached(policy, ORDERS) as it:
@@ -480,82 +309,6 @@ async def test_first_pages_of_queries_are_cached_and_go_with_any_write_of_the_pa
         await it.run(WriteRows(ORDERS.full_name, (unit,)), context)
         await it.run(query, context)
         assert len(it.store.reads) == 4
-
-
-SHARED = replace(NEAR, tiers=("near", "shared"))
-
-
-async def test_the_shared_tier_spares_the_store_a_second_gateway() -> None:
-    clock = DrivenClock(BEGAN_US, 1_000.0)
-    shared, store = MemorySharedCache(clock), Store(clock)
-    async with (
-        cached(SHARED, store=store, shared=shared, clock=clock) as one,
-        cached(SHARED, store=store, shared=shared, clock=clock) as two,
-    ):
-        await one.put("Ada")
-        await one.get()
-        got = await two.get()
-        assert name_of(got) == "Ada"
-        assert got.facts.source is Source.SHARED_CACHE
-        assert len(store.reads) == 1
-        await one.put("Eve")
-        await settle()
-        assert name_of(await two.get()) == "Eve"
-
-
-async def test_across_gateways_a_lease_lets_one_load_and_the_other_wait_for_it() -> None:
-    clock = DrivenClock(BEGAN_US, 1_000.0)
-    shared, store = MemorySharedCache(clock), Store(clock)
-    async with (
-        cached(SHARED, store=store, shared=shared, clock=clock) as one,
-        cached(SHARED, store=store, shared=shared, clock=clock) as two,
-    ):
-        await one.put("Ada")
-        store.held = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            readers = [group.create_task(it.get()) for it in (one, two) for _ in range(50)]
-            await asyncio.sleep(0.05)
-            store.held.set()
-        assert {name_of(reader.result()) for reader in readers} == {"Ada"}
-        assert len(store.reads) == 1
-
-
-async def test_a_slow_gateway_does_not_fill_the_shared_tier_after_anothers_write() -> None:
-    clock = DrivenClock(BEGAN_US, 1_000.0)
-    shared, store = MemorySharedCache(clock), Store(clock)
-    async with (
-        cached(SHARED, store=store, shared=shared, clock=clock) as one,
-        cached(SHARED, store=store, shared=shared, clock=clock) as two,
-    ):
-        await one.put("Ada")
-        store.held = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            slow = group.create_task(one.get())
-            await settle()
-            held, store.held = store.held, None
-            # The news is lost: only the lease stands between the slow load and the tier.
-            shared.carrier.cut()
-            await two.put("Eve")
-            held.set()
-        assert name_of(slow.result()) == "Ada"
-        assert name_of(await two.get()) == "Eve"
-
-
-async def test_a_shared_tier_that_is_gone_costs_no_reader_more_than_the_store() -> None:
-    clock = DrivenClock(BEGAN_US, 1_000.0)
-    shared = MemorySharedCache(clock)
-    async with cached(SHARED, shared=shared, clock=clock) as it:
-        shared.tier.is_up = False
-        await it.put("Ada")
-        assert name_of(await it.get()) == "Ada"
-        errors = it.stats.tier_errors
-        assert errors == 1
-        await it.get(Key(("other",)))
-        assert it.stats.tier_errors == errors
-        shared.tier.is_up = True
-        it.pass_s(1.0)
-        await it.get(Key(("third",)))
-        assert it.stats.tier_errors == errors
 
 
 async def test_loads_are_limited_so_that_the_store_is_not_trampled() -> None:
