@@ -32,6 +32,8 @@ class Served(NamedTuple):
     entry: Entry | None
     source: Source
     is_stale: bool = False
+    is_read_now: bool = False
+    """Whether the store was read for it, at QUORUM, since the reader came."""
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ class TableCache:
             alone = self.loads.begin([wants[at] for at in missing], demand, is_alone=True)
             for at, flight in zip(missing, alone, strict=True):
                 landed = await asyncio.shield(flight.done)
-                served[at] = self._of(landed, is_joined=False)
+                served[at] = self._of(flight, landed, arrived_s, is_joined=False)
         return [
             self._rescued(want, got, consistency) for want, got in zip(wants, served, strict=True)
         ]
@@ -143,24 +145,25 @@ class TableCache:
         room = self.loads.room
         for at, (flight, is_joined) in flights.items():
             landed = await asyncio.shield(flight.done)
-            is_ours = not is_joined or (
-                isinstance(landed, Landed) and landed.is_from_store and flight.began_s >= arrived_s
-            )
+            is_ours = not is_joined or _is_read_since(flight, landed, arrived_s)
             if is_joined and isinstance(landed, TauluError):
                 continue
             if isinstance(landed, Landed) and not is_ours:
                 now_s, now_us = room.clock.monotonic(), room.clock.now_us()
                 if not demand.met_by(landed.entry, now_s, now_us):
                     continue
-            served[at] = self._of(landed, is_joined=is_joined)
+            served[at] = self._of(flight, landed, arrived_s, is_joined=is_joined)
 
-    def _of(self, landed: Landed | TauluError, *, is_joined: bool) -> Served:
+    def _of(
+        self, flight: Flight, landed: Landed | TauluError, arrived_s: float, *, is_joined: bool
+    ) -> Served:
         if isinstance(landed, TauluError):
             return Served(landed, None, Source.PRIMARY)
         if is_joined:
             self.stats.joins += 1
         source = Source.PRIMARY if landed.is_from_store else Source.SHARED_CACHE
-        return Served(landed.entry.value, landed.entry, source)
+        is_read_now = _is_read_since(flight, landed, arrived_s)
+        return Served(landed.entry.value, landed.entry, source, is_read_now=is_read_now)
 
     def _rescued(self, want: Want, got: Served | None, consistency: Consistency) -> Served:
         """Return what was got, or an old entry for a store that fails, where that is allowed."""
@@ -180,3 +183,8 @@ class TableCache:
             return got
         self.stats.stale += 1
         return Served(entry.value, entry, Source.NEAR_CACHE, is_stale=True)
+
+
+def _is_read_since(flight: Flight, landed: Landed | TauluError, arrived_s: float) -> bool:
+    """Whether a load read the store after a reader had come."""
+    return isinstance(landed, Landed) and landed.is_from_store and flight.began_s >= arrived_s

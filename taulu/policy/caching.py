@@ -193,7 +193,7 @@ class Caching:
         source = min((got.source for got in served), key=_SOURCES.index, default=Source.PRIMARY)
         level = consistency.level or Level.EVENTUAL
         return Facts(
-            level=Level.QUORUM if source is Source.PRIMARY else level,
+            level=Level.QUORUM if all(got.is_read_now for got in served) else level,
             version=max((entry.version for entry in entries), default=0),
             as_of_us=min((entry.as_of_us for entry in entries), default=now_us),
             source=source,
