@@ -17,6 +17,7 @@ from taulu.cache.stats import CacheStats
 from taulu.cache.want import Want
 from taulu.model.consistency import Consistency, Level, Source
 from taulu.model.errors import TauluError, TransientError, Unavailable
+from taulu.model.row import Key
 from taulu.model.table import CachePolicy, Table
 
 ROUNDS_MAX = 3
@@ -45,6 +46,8 @@ class TableCache:
     loads: Loads
     trust: Callable[[], Trust]
     """What the channel of this table vouches for now."""
+    is_ordered: bool = True
+    """Whether the store orders the writes of each row by their versions, whatever clocks say."""
     choose: random.Random = field(default_factory=random.Random)
 
     @property
@@ -52,15 +55,30 @@ class TableCache:
         """What this cache did."""
         return self.loads.stats
 
-    def demand(self, consistency: Consistency) -> Demand:
-        """Return what a level asks of entries now."""
+    def demand(self, consistency: Consistency, wants: Sequence[Want] = ()) -> Demand:
+        """Return what a level asks now of the entries for these wants."""
+        by_version = (
+            consistency.level is Level.SESSION
+            and self.is_ordered
+            and all(isinstance(want.what, Key) for want in wants)
+        )
         return demand_of(
             consistency,
             self.policy.staleness_us,
             self.trust(),
             self.loads.room.clock,
             self.loads.room.options.clock_skew_s,
+            by_version=by_version,
         )
+
+    def session_us(self, entry: Entry) -> int:
+        """Return the time that a session is bound to which has seen an entry.
+
+        Without an order of writes an old version may have come to the store just now.
+        """
+        if self.is_ordered or not entry.version:
+            return entry.session_us
+        return entry.landed_us
 
     async def read(self, wants: Sequence[Want], consistency: Consistency) -> list[Served]:
         """Return what is served for each want, in order; a failure is a value.
@@ -68,7 +86,7 @@ class TableCache:
         What comes back meets the level, or is marked stale.
         """
         arrived_s = self.loads.room.clock.monotonic()
-        demand = self.demand(consistency)
+        demand = self.demand(consistency, wants)
         served: list[Served | None] = [self._near(want, demand) for want in wants]
         for _ in range(ROUNDS_MAX):
             missing = [at for at, got in enumerate(served) if got is None]

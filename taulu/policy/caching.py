@@ -127,7 +127,9 @@ class Caching:
         self.cache.stats.passes += 1
         facts = result.facts
         now_us = self.cache.loads.room.clock.now_us()
-        seen_us = min(now_us, facts.version + APPLY_US_MAX) if facts.version else 0
+        seen_us = now_us
+        if self.cache.is_ordered or not facts.version:
+            seen_us = min(now_us, facts.version + APPLY_US_MAX) if facts.version else 0
         return replace(result, facts=replace(facts, session_us=seen_us))
 
     async def _write(self, operation: WriteRows, context: Context) -> WriteResults:
@@ -197,7 +199,7 @@ class Caching:
             version=max((entry.version for entry in entries), default=0),
             as_of_us=min((entry.as_of_us for entry in entries), default=now_us),
             source=source,
-            session_us=max((entry.session_us for entry in entries), default=0),
+            session_us=max((self.cache.session_us(entry) for entry in entries), default=0),
             is_stale=any(got.is_stale for got in served),
         )
 
