@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from taulu.cache import CacheRoom
+from taulu.gateway.caches import CachedPipeline
 from taulu.model.errors import UnknownTable
 from taulu.model.operation import Operation
 from taulu.model.table import Table
@@ -23,6 +25,8 @@ class Binding:
     table: Table
     adapter: Adapter
     handler: Handler
+    cached: CachedPipeline | None = None
+    """Its cache; None when it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Gateway:
 
     bindings: Mapping[str, Binding]
     """By full table name."""
+    room: CacheRoom | None = None
+    """What the caches of this worker share; None when no table is cached."""
 
     async def __call__(self, operation: Operation[ResultT], context: Context) -> ResultT:
         """Route an operation to its table.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from taulu.cache import CacheOptions, CacheRoom
 from taulu.gateway.assembly import Shared, assemble
+from taulu.gateway.caches import cache_refusals, open_room, shared_target
 from taulu.gateway.gateway import Binding, Gateway
 from taulu.model.errors import ConfigError
 from taulu.model.table import Table
@@ -31,6 +33,8 @@ class GatewayOptions:
     """Storage targets by the name that tables use."""
     calls_max: int = 512
     """How many calls one worker carries out at once."""
+    cache: CacheOptions = field(default_factory=CacheOptions)
+    """How tables are cached that ask for it."""
 
 
 @asynccontextmanager
@@ -46,46 +50,71 @@ async def open_gateway(
         Unavailable: A backend cannot be reached.
     """
     adapters = _make_adapters(tables, options, environment)
-    _check_tables(tables, adapters)
+    _check_tables(tables, adapters, options.cache)
     gate = Gate(options.calls_max)
-    shared = Shared(environment.clock, gate, int(environment.token_window_s * 1_000_000))
+    window_us = int(environment.token_window_s * 1_000_000)
+    tier = shared_target(options.cache, tables)
     async with AsyncExitStack() as stack:
         for adapter in adapters.values():
             # Registered first, so that an adapter that opens half is closed too.
             stack.push_async_callback(adapter.close)
             await adapter.open()
+        room = await stack.enter_async_context(
+            open_room(
+                options.cache,
+                adapters[tier] if tier else None,
+                environment,
+                is_needed=any(table.cache is not None for table in tables),
+            )
+        )
+        shared = Shared(environment.clock, gate, window_us, room)
         bindings: dict[str, Binding] = {}
         for table in tables:
             adapter = adapters[table.storage]
             await adapter.prepare(table)
-            bindings[table.full_name] = Binding(table, adapter, assemble(table, adapter, shared))
-        yield Gateway(bindings)
+            pipeline = assemble(table, adapter, shared)
+            bindings[table.full_name] = Binding(table, adapter, pipeline.handler, pipeline.cached)
+        if room is not None:
+            _warm_up(bindings.values(), room)
+        yield Gateway(bindings, room)
+
+
+def _warm_up(bindings: Iterable[Binding], room: CacheRoom) -> None:
+    for binding in bindings:
+        if binding.cached is not None and binding.cached.warm_up.loads.policy.warm_up_rows:
+            room.run(binding.cached.warm_up.run())
 
 
 def _make_adapters(
     tables: Sequence[Table], options: GatewayOptions, environment: Environment
 ) -> dict[str, Adapter]:
+    wanted = [(f"table {table.full_name}", table.storage) for table in tables]
+    tier = shared_target(options.cache, tables)
+    if tier:
+        wanted.append(("`cache.shared`", tier))
     adapters: dict[str, Adapter] = {}
-    for table in tables:
-        target = options.storage.get(table.storage)
+    for who, name in wanted:
+        target = options.storage.get(name)
         if target is None:
             known = ", ".join(sorted(options.storage)) or "none"
             raise ConfigError(
-                f"table {table.full_name} names storage {table.storage!r}, which the settings "
-                f"do not have; they have: {known}",
-                details={"table": table.full_name, "storage": table.storage},
+                f"{who} names storage {name!r}, which the settings do not have; they have: {known}",
+                details={"storage": name},
             )
-        if table.storage not in adapters:
+        if name not in adapters:
             adapter_type = load_adapter(target.adapter)
-            adapters[table.storage] = adapter_type.create(target.options, environment)
+            adapters[name] = adapter_type.create(target.options, environment)
     return adapters
 
 
-def _check_tables(tables: Sequence[Table], adapters: Mapping[str, Adapter]) -> None:
+def _check_tables(
+    tables: Sequence[Table], adapters: Mapping[str, Adapter], cache: CacheOptions
+) -> None:
     refusals: list[str] = []
     for table in tables:
         adapter = adapters[table.storage]
         reasons = adapter.refusals(table)
+        reasons += cache_refusals(table, adapter, has_shared=bool(cache.shared))
         if reasons:
             refusals.append(
                 f"table {table.full_name} cannot live on adapter {adapter.name}: "

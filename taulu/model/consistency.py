@@ -35,6 +35,9 @@ class Consistency:
     """For BOUNDED_STALENESS: the oldest acceptable read, in microseconds."""
     session_version: int = 0
     """For SESSION: the highest version that the client has written or seen."""
+    session_us: int = 0
+    """For SESSION: the time from which on every read shows what the client has written or seen,
+    in microseconds since 1970; 0 when only the version is known."""
 
 
 TABLE_LEVEL = Consistency()
@@ -52,3 +55,8 @@ class Facts:
     as_of_us: int
     """When the store read began, in microseconds since 1970."""
     source: Source = Source.PRIMARY
+    session_us: int = 0
+    """The time from which on every read shows what this call wrote or saw; 0 when the table is
+    not cached, so that the version alone tells."""
+    is_stale: bool = False
+    """Whether an old copy was served because the store could not be read."""

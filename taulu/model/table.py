@@ -71,8 +71,25 @@ class CachePolicy:
     """How a table's rows may be cached. Durations are in microseconds."""
 
     tiers: tuple[str, ...]
+    """`near`, `shared` or both."""
     ttl_us: int
+    """How long an entry may be served at most, from the begin of its read of the store."""
     negative_ttl_us: int = 0
+    """The same for what is absent; 0 means that absence is not remembered."""
+    staleness_us: int = 5_000_000
+    """How long an acknowledged write may stay unseen by any reader, whatever is lost."""
+    jitter: float = 0.1
+    """By up to what share each time to live is cut, at random, so that they do not end at once."""
+    is_write_through: bool = False
+    """Whether a row that is written whole goes to the near cache of its writer."""
+    columns: tuple[str, ...] = ()
+    """Columns that may be cached; empty means all."""
+    has_queries: bool = False
+    """Whether first pages of queries are cached, besides rows."""
+    serve_stale_on_error: bool = False
+    """Whether EVENTUAL readers get an old entry, marked as such, when the store fails."""
+    warm_up_rows: int = 0
+    """How many rows a worker reads into its near cache when it starts."""
 
 
 @dataclass(frozen=True, slots=True)

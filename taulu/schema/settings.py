@@ -70,6 +70,35 @@ class DeadlineSettings(BaseModel):
     max: Duration = Field(default=60_000_000, description="Of calls that name a longer one.")
 
 
+class CacheSettings(BaseModel):
+    """How tables are cached whose YAML has a `cache` block."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    near_bytes: Size = Field(
+        default=64 * 1024 * 1024, description="Bytes of one worker's near cache, over all tables."
+    )
+    shared: str = Field(
+        default="", description="The storage target that is the shared tier; none by default."
+    )
+    loads: int = Field(
+        default=64, ge=1, le=100_000, description="Reads of stores for caches at once, per worker."
+    )
+    load_timeout: Duration = Field(
+        default=5_000_000, description="How long one such read may take."
+    )
+    lease: Duration = Field(
+        default=3_000_000, description="How long one gateway alone may load an entry."
+    )
+    clock_skew: Duration = Field(
+        default=500_000, description="How far the clocks of two gateways may lie apart."
+    )
+    forget: Duration = Field(
+        default=600_000_000,
+        description="How long a silent gateway is waited for; cut off for half, it refuses writes.",
+    )
+
+
 class LogSettings(BaseModel):
     """What the gateway writes to standard error."""
 
@@ -122,6 +151,9 @@ class Settings(BaseSettings):
     )
     drain: Duration = Field(
         default=20_000_000, description="How long open calls may finish after SIGTERM."
+    )
+    cache: CacheSettings = Field(
+        default=CacheSettings(), description="How tables are cached that ask for it."
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, and how.")
 

@@ -16,6 +16,9 @@ NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
 KEY_COLUMNS_MAX = 16
 COLUMNS_MAX = 256
 LOG_PARTITIONS_MAX = 1_024
+STALENESS_US_MIN = 2_000_000
+"""Below this, a channel that is alive could not be told from one that is lost."""
+WARM_UP_ROWS_MAX = 1_000_000
 _COUNT_MAX = 1_000_000_000
 
 _DEFAULTS = Limits()
@@ -140,6 +143,30 @@ class CachePart(_Part):
     ttl: Duration = Field(description="How long a row may be served from a cache.")
     negative_ttl: Duration | None = Field(
         default=None, description="How long an absent row is remembered as absent."
+    )
+    staleness: Annotated[Duration, Field(ge=STALENESS_US_MIN)] = Field(
+        default=5_000_000,
+        description="How long an acknowledged write may stay unseen, whatever is lost; 2s or more.",
+    )
+    jitter: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
+        default=0.1, description="By up to what share each ttl is cut at random, 0.0 to 0.5."
+    )
+    write: Literal["invalidate", "through"] = Field(
+        default="invalidate",
+        description="Whether a write drops the row from caches, or also puts it in its worker's.",
+    )
+    columns: Annotated[list[Name], AfterValidator(_each_once)] = Field(
+        default=[], description="Columns that may be cached; all when none is named."
+    )
+    queries: bool = Field(
+        default=False, description="Whether first pages of queries are cached, besides rows."
+    )
+    serve_stale_on_error: bool = Field(
+        default=False,
+        description="Whether EVENTUAL reads get an old entry, marked, when the store fails.",
+    )
+    warm_up_rows: Annotated[int, Field(ge=0, le=WARM_UP_ROWS_MAX)] = Field(
+        default=0, description="How many rows a worker reads into its cache when it starts."
     )
 
 

@@ -19,7 +19,7 @@ from taulu.model.table import (
 from taulu.model.value import INT64_MAX, INT64_MIN, KEY_TYPES
 from taulu.schema.problems import Problem, SchemaInvalid, nearest
 from taulu.schema.source import Document, Where, read_documents
-from taulu.schema.table_file import KINDS, LEVELS, SpecPart, TableFile
+from taulu.schema.table_file import KINDS, LEVELS, CachePart, SpecPart, TableFile
 from taulu.schema.validation import validate
 
 SUFFIXES = (".yaml", ".yml")
@@ -166,8 +166,25 @@ def _kind_problems(spec: SpecPart) -> Iterator[tuple[Where, str]]:
         yield ("spec", "limits", "partition_rows"), "only a wide table has rows in partitions"
     if kind in ("counter", "log") and spec.cache is not None:
         yield ("spec", "cache"), f"a {kind} table is never cached; remove the block"
+    elif spec.cache is not None:
+        yield from _cache_problems(spec, spec.cache)
     if kind == "counter":
         yield from _counter_problems(spec)
+
+
+def _cache_problems(spec: SpecPart, cache: CachePart) -> Iterator[tuple[Where, str]]:
+    at: Where = ("spec", "cache")
+    for place, name in enumerate(cache.columns):
+        if name not in spec.columns:
+            where = (*at, "columns", place)
+            yield where, f"no column is called {name!r}; {nearest(name, spec.columns)}"
+    if cache.queries and spec.kind != "wide":
+        yield (*at, "queries"), f"only a wide table has queries, and this is {spec.kind}"
+    if "near" not in cache.tiers:
+        if cache.write == "through":
+            yield (*at, "write"), "`through` fills the near cache, which `tiers` leaves out"
+        if cache.warm_up_rows:
+            yield (*at, "warm_up_rows"), "it fills the near cache, which `tiers` leaves out"
 
 
 def _counter_problems(spec: SpecPart) -> Iterator[tuple[Where, str]]:
@@ -220,4 +237,15 @@ def _cache(spec: SpecPart) -> CachePolicy | None:
     cache = spec.cache
     if cache is None:
         return None
-    return CachePolicy(tuple(cache.tiers), cache.ttl, cache.negative_ttl or 0)
+    return CachePolicy(
+        tiers=tuple(cache.tiers),
+        ttl_us=cache.ttl,
+        negative_ttl_us=cache.negative_ttl or 0,
+        staleness_us=cache.staleness,
+        jitter=cache.jitter,
+        is_write_through=cache.write == "through",
+        columns=tuple(cache.columns),
+        has_queries=cache.queries,
+        serve_stale_on_error=cache.serve_stale_on_error,
+        warm_up_rows=cache.warm_up_rows,
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 
+from taulu.cache import CacheOptions
 from taulu.gateway import GatewayOptions, StorageTarget
 from taulu.model.table import Table
 from taulu.schema import Settings, load_tables
@@ -28,9 +30,13 @@ def run_server(settings: Settings, announce: Callable[[str], None]) -> int:
             which. No worker is left running.
     """
     tables = load_tables(settings.tables)
-    with reserve_port(settings.host, settings.port) as port:
+    with (
+        reserve_port(settings.host, settings.port) as port,
+        # On Linux a socket's path has 107 characters at most: the system's own folder is short.
+        tempfile.TemporaryDirectory(prefix="taulu-") as run_folder,
+    ):
         address = f"{settings.listen.rpartition(':')[0]}:{port}"
-        options = worker_options(settings, tables, address)
+        options = worker_options(settings, tables, address, run_folder)
 
         def ready() -> None:
             announce(
@@ -41,7 +47,9 @@ def run_server(settings: Settings, announce: Callable[[str], None]) -> int:
         return Supervisor(options, settings.workers).run(ready)
 
 
-def worker_options(settings: Settings, tables: Sequence[Table], address: str) -> WorkerOptions:
+def worker_options(
+    settings: Settings, tables: Sequence[Table], address: str, run_folder: str
+) -> WorkerOptions:
     """Return what each worker of a server needs to know."""
     return WorkerOptions(
         tables=tuple(tables),
@@ -51,6 +59,15 @@ def worker_options(settings: Settings, tables: Sequence[Table], address: str) ->
                 for name, target in settings.storage.items()
             },
             calls_max=settings.limits.concurrent_calls,
+            cache=CacheOptions(
+                near_bytes=settings.cache.near_bytes,
+                shared=settings.cache.shared,
+                loads_max=settings.cache.loads,
+                load_timeout_s=settings.cache.load_timeout / _MICROSECONDS,
+                lease_s=settings.cache.lease / _MICROSECONDS,
+                clock_skew_s=settings.cache.clock_skew / _MICROSECONDS,
+                forget_s=settings.cache.forget / _MICROSECONDS,
+            ),
         ),
         transport=TransportOptions(
             address=address,
@@ -60,6 +77,7 @@ def worker_options(settings: Settings, tables: Sequence[Table], address: str) ->
         ),
         server_id=uuid.uuid4().hex,
         workers=settings.workers,
+        run_folder=run_folder,
         token_window_s=settings.token_window / _MICROSECONDS,
         drain_s=settings.drain / _MICROSECONDS,
         log_level=settings.log.level,

@@ -29,6 +29,8 @@ _POLL_S = 0.2
 
 @dataclass(slots=True)
 class _Worker:
+    number: int
+    """Which worker it is, from 0; one that replaces another has its number."""
     process: SpawnProcess
     pipe: Connection
     """Readable when the worker has said something, or is gone."""
@@ -78,15 +80,19 @@ class Supervisor:
         """Start some workers at once and wait until all of them serve."""
         context = multiprocessing.get_context("spawn")
         started: list[_Worker] = []
-        for _ in range(count):
+        for number in self._free_numbers(count):
             ours, theirs = context.Pipe()
-            process = context.Process(target=run_worker, args=(self.options, theirs))
+            process = context.Process(target=run_worker, args=(self.options, number, theirs))
             process.start()
             theirs.close()
-            started.append(_Worker(process, ours))
+            started.append(_Worker(number, process, ours))
         self._workers.extend(started)
         for worker in started:
             self._await_ready(worker)
+
+    def _free_numbers(self, count: int) -> list[int]:
+        taken = {worker.number for worker in self._workers}
+        return [number for number in range(self.count) if number not in taken][:count]
 
     def _await_ready(self, worker: _Worker) -> None:
         give_up = self.clock() + START_S_MAX

@@ -32,13 +32,15 @@ class WorkerOptions:
     transport: TransportOptions
     server_id: str
     workers: int
+    run_folder: str
+    """Where the workers of this server have what they share while it runs."""
     token_window_s: float
     drain_s: float
     log_level: str
     log_json: bool
 
 
-def run_worker(options: WorkerOptions, pipe: Connection) -> None:
+def run_worker(options: WorkerOptions, number: int, pipe: Connection) -> None:
     """Serve until SIGTERM, or until the supervisor's end of the pipe closes.
 
     Sends one message when it serves, empty, or the error that kept it from serving.
@@ -47,7 +49,7 @@ def run_worker(options: WorkerOptions, pipe: Connection) -> None:
     # An interrupt from a terminal reaches all processes; the supervisor decides for them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        asyncio.run(_serve(options, pipe))
+        asyncio.run(_serve(options, number, pipe))
     except TauluError as error:
         pipe.send(error.message)
     except Exception as error:  # noqa: BLE001 - the supervisor must hear of it, whatever it is
@@ -55,7 +57,7 @@ def run_worker(options: WorkerOptions, pipe: Connection) -> None:
         pipe.send(f"a worker failed to start: {error!r}; its log has the details")
 
 
-async def _serve(options: WorkerOptions, pipe: Connection) -> None:
+async def _serve(options: WorkerOptions, number: int, pipe: Connection) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -65,6 +67,8 @@ async def _serve(options: WorkerOptions, pipe: Connection) -> None:
         server_id=options.server_id,
         token_window_s=options.token_window_s,
         workers=options.workers,
+        worker=number,
+        run_folder=options.run_folder,
     )
     clock = environment.clock
     async with open_gateway(options.tables, options.gateway, environment) as gateway:

@@ -33,6 +33,7 @@ from taulu.model.table import Table
 from taulu.spi.capabilities import Capabilities
 from taulu.spi.context import Context
 from taulu.spi.requirements import check_operation, check_table
+from taulu.spi.shared_cache import SharedCache
 
 ResultT = TypeVar("ResultT")
 
@@ -48,6 +49,10 @@ class Environment:
     """How long an adapter must remember an idempotency token, in seconds."""
     workers: int = 1
     """How many worker processes of this server open the adapter, each by itself."""
+    worker: int = 0
+    """Which of them this is, counted from 0."""
+    run_folder: str = ""
+    """A folder for what the workers of this server share while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,9 @@ class Adapter(ABC):
     """As in the entry-point group `taulu.adapters`."""
     capabilities: Capabilities
     """The most that any table here can do; a class attribute, which an instance may narrow."""
+    is_host_bound: ClassVar[bool] = False
+    """Whether only the workers of one server can write to the store, so that a cache which
+    hears of their writes hears of all."""
 
     def __init__(self) -> None:
         self.tables: dict[str, Table] = {}
@@ -125,6 +133,13 @@ class Adapter(ABC):
         its write level. It does no I/O and gives the same answer for the same table.
         """
         return self.capabilities
+
+    def shared_cache(self) -> SharedCache | None:
+        """Return the shared cache that this backend can be; None when it can not.
+
+        Called once the adapter is open; all gateways on the same backend share what it holds.
+        """
+        return None
 
     def refusals(self, table: Table) -> list[str]:
         """Return why the adapter cannot serve a table, one sentence each; empty when it can."""

@@ -48,18 +48,20 @@ class Consistency(_message.Message):
     def __init__(self, level: _Optional[_Union[ConsistencyLevel, str]] = ..., max_staleness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., session_token: _Optional[str] = ...) -> None: ...
 
 class ReplyFacts(_message.Message):
-    __slots__ = ("consistency", "version", "age", "source", "session_token")
+    __slots__ = ("consistency", "version", "age", "source", "session_token", "stale")
     CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     AGE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
     consistency: ConsistencyLevel
     version: int
     age: _duration_pb2.Duration
     source: Source
     session_token: str
-    def __init__(self, consistency: _Optional[_Union[ConsistencyLevel, str]] = ..., version: _Optional[int] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ..., session_token: _Optional[str] = ...) -> None: ...
+    stale: bool
+    def __init__(self, consistency: _Optional[_Union[ConsistencyLevel, str]] = ..., version: _Optional[int] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ..., session_token: _Optional[str] = ..., stale: bool = ...) -> None: ...
 
 class IdempotencyToken(_message.Message):
     __slots__ = ("create_time_us", "nonce")

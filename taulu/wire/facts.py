@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from taulu.codec import session_token, session_version
+from taulu.codec import session_of, session_token
 from taulu.model.clock import Clock
 from taulu.model.consistency import Consistency, Facts, Level, Source
 from taulu.model.errors import InvalidArgument, InvalidToken
@@ -57,7 +57,8 @@ def consistency_from(message: pb.Consistency) -> Consistency:
             raise InvalidArgument(
                 "max_staleness must be above zero and goes with BOUNDED_STALENESS alone"
             )
-    return Consistency(level, bound_us, session_version(message.session_token))
+    session = session_of(message.session_token)
+    return Consistency(level, bound_us, session.version, session.time_us)
 
 
 def facts_message(facts: Facts, clock: Clock) -> pb.ReplyFacts:
@@ -68,7 +69,8 @@ def facts_message(facts: Facts, clock: Clock) -> pb.ReplyFacts:
         version=facts.version,
         age=duration_message(age_us),
         source=_SOURCES[facts.source],
-        session_token=session_token(facts.version),
+        session_token=session_token(facts.version, facts.session_us),
+        stale=facts.is_stale,
     )
 
 
@@ -93,19 +95,21 @@ def facts_from(message: pb.ReplyFacts, now_us: int) -> Facts:
         message.version,
         now_us - duration_us(message.age),
         _SOURCES_BY_NUMBER[message.source],
+        session_of(message.session_token).time_us,
+        message.stale,
     )
 
 
 def consistency_message(consistency: Consistency) -> pb.Consistency:
     """Return what a read asks for as a message."""
     bound_us = consistency.staleness_us_max
-    version = consistency.session_version
+    version, time_us = consistency.session_version, consistency.session_us
     return pb.Consistency(
         level=pb.CONSISTENCY_LEVEL_UNSPECIFIED
         if consistency.level is None
         else level_message(consistency.level),
         max_staleness=None if bound_us is None else duration_message(bound_us),
-        session_token=session_token(version) if version else "",
+        session_token=session_token(version, time_us) if version else "",
     )
 
 

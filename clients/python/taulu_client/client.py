@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from taulu.codec import session_version
+from taulu.codec import session_of
 from taulu.model.value import Value
 from taulu.v1 import catalog_pb2
 from taulu_client import rpc
@@ -48,7 +48,7 @@ class Client:
         self._rpc = Rpc(open_channel(address, self._options.response_bytes_max))
         catalog = Catalog(self._fetch, self._options.catalog_s)
         self._sender = Sender(self._rpc, self._options, timeout_s, catalog)
-        self._sender.session.version = session_version(session_token)
+        self._sender.session.resume(session_of(session_token))
 
     async def __aenter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from taulu.codec import Session as Seen
 from taulu.codec import session_token
 from taulu.model.consistency import Consistency, Facts
 from taulu.model.errors import TauluError, WriteOutcomeUnknown
@@ -32,18 +33,26 @@ Attempt = Callable[[Sequence[ItemT], float], Awaitable[Sequence[OutcomeT]]]
 
 @dataclass(slots=True)
 class Session:
-    """The highest version that the client has written or seen."""
+    """What the client has written or seen."""
 
     version: int = 0
+    """The highest version."""
+    time_us: int = 0
+    """The time from which on every read of a cached table shows it."""
 
     def see(self, facts: Facts) -> None:
         """Remember what a reply showed."""
         self.version = max(self.version, facts.version)
+        self.time_us = max(self.time_us, facts.session_us)
+
+    def resume(self, seen: Seen) -> None:
+        """Begin with what another client has written or seen."""
+        self.version, self.time_us = seen
 
     @property
     def token(self) -> str:
         """The session token, to be handed to another client; empty at first."""
-        return session_token(self.version) if self.version else ""
+        return session_token(self.version, self.time_us) if self.version else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,11 @@ class Sender:
 
     def consistency(self, asked: Consistency) -> Consistency:
         """Return what is asked, with what this client has seen."""
-        return replace(asked, session_version=max(self.session.version, asked.session_version))
+        return replace(
+            asked,
+            session_version=max(self.session.version, asked.session_version),
+            session_us=max(self.session.time_us, asked.session_us),
+        )
 
     async def shape(self, table: str) -> Shape:
         """Return the shape of a table.
