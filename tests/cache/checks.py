@@ -80,6 +80,8 @@ class Checker:
             self.fail("ttl", asked, f"the entry is {end_s - as_of_s:.3f} s old", facts)
         if facts.level < asked.level:
             self.fail("facts", asked, "the reply has a weaker level than asked", facts)
+        if as_of_s < asked.begun_s - asked.bound_s:
+            self.counts["vouched"] = self.counts.get("vouched", 0) + len(items)
         versions: list[int] = []
         for key, got in items:
             self.checked += 1

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from taulu.cache import CacheOptions
 from taulu.conformance.promises import SEED_VARIABLE
 from taulu.model import (
+    Absent,
     CallerError,
     Consistency,
     Delete,
@@ -37,9 +38,16 @@ from tests.cache.sim_gateway import SimGateway
 from tests.cache.sim_network import Network, NetworkFaults
 from tests.cache.sim_store import ModelStore, StoreFaults
 from tests.cache.sim_time import START_US, SimClock, now_s, simulate
-from tests.cache.sim_tables import CLUSTERING, PARTITIONS, TABLES
+from tests.cache.sim_tables import CLUSTERING, TABLES
 
 LEVELS = tuple(Level)
+USUAL_LEVELS = (
+    *(Level.EVENTUAL,) * 5,
+    *(Level.BOUNDED_STALENESS,) * 2,
+    *(Level.SESSION,) * 3,
+    Level.QUORUM,
+    Level.LINEARIZABLE,
+)
 PAGE_ROWS = 3
 OPTIONS = CacheOptions(
     shared="simulated",
@@ -66,6 +74,7 @@ class World:
     checker: Checker
     sessions: list[Session]
     tables: Sequence[Table]
+    partitions: tuple[str, ...]
     history: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
     errors: dict[str, int] = field(default_factory=dict[str, int])
     is_over: bool = False
@@ -109,12 +118,17 @@ class Scenario:
     write_mean_s: float = 0.5
     tables: tuple[str, ...] = ()
     """Names of the tables that are used; empty for all."""
-    levels: tuple[Level, ...] = LEVELS
+    levels: tuple[Level, ...] = USUAL_LEVELS
     store: StoreFaults = field(default_factory=StoreFaults)
     network: NetworkFaults = field(default_factory=NetworkFaults)
-    swing_s: float = 0.095
-    """How far each gateway's clock is off, to either side: not quite half the skew."""
+    partitions: int = 4
+    """How many partitions of each table are used."""
+    skew_s: float = 0.2
+    """How far the clocks of two gateways may lie apart."""
+    is_apart: bool = False
+    """Whether they lie that far apart all the time; else they swing."""
     batch_max: int = 3
+    sessions: int = 6
     keeps_history: bool = True
 
 
@@ -180,22 +194,27 @@ def _world(scenario: Scenario, seed: int) -> World:
     faults = replace(scenario.network, cut=set(), mute=set(), deaf=set())
     network = Network(random.Random(choose.random()), faults)
     tables = [t for t in TABLES if not scenario.tables or t.name in scenario.tables]
+    options = replace(OPTIONS, clock_skew_s=scenario.skew_s)
     gateways: list[SimGateway] = []
     for at in range(scenario.gateways):
         swing, phase, rate = choose.random(), choose.random(), 1 + choose.uniform(-1e-4, 1e-4)
-        clock = SimClock(scenario.swing_s * (0.5 + swing / 2), 31.0, phase, rate)
+        swing_s, period_s = scenario.skew_s * 0.49 * (0.5 + swing / 2), 31.0
+        if scenario.is_apart:
+            swing_s, period_s, phase = scenario.skew_s * 0.49, 1e9, 0.25 + 0.5 * (at % 2)
+        clock = SimClock(swing_s, period_s, phase, rate)
         seeds = random.Random(choose.random())
-        made = SimGateway(f"g{at}", clock, store, network, tables, OPTIONS, seeds)
+        made = SimGateway(f"g{at}", clock, store, network, tables, options, seeds)
         gateways.append(made)
-    sessions = [Session() for _ in range(6)]
-    checker = Checker(registers, OPTIONS.clock_skew_s)
-    return World(choose, store, network, gateways, checker, sessions, tables)
+    sessions = [Session() for _ in range(scenario.sessions)]
+    checker = Checker(registers, scenario.skew_s)
+    names = tuple(map(str, range(scenario.partitions)))
+    return World(choose, store, network, gateways, checker, sessions, tables, names)
 
 
 async def _run(scenario: Scenario, seed: int) -> World:
     world = _world(scenario, seed)
     for table in world.tables:
-        for key in keys_of(table):
+        for key in keys_of(world, table):
             world.store.registers.cell(table.full_name, key)
     for gateway in world.gateways:
         await gateway.start()
@@ -238,15 +257,15 @@ async def _settled(world: World) -> None:
     for gateway in world.gateways:
         for table in world.tables:
             for level in LEVELS:
-                keys = tuple(keys_of(table))
+                keys = tuple(keys_of(world, table))
                 await read_rows(world, gateway, table, keys, level, None)
 
 
-def keys_of(table: Table) -> list[Key]:
+def keys_of(world: World, table: Table) -> list[Key]:
     """Return all keys that a simulation uses."""
     if table.clustering_key:
-        return [Key((p,), (c,)) for p in PARTITIONS for c in CLUSTERING]
-    return [Key((p,)) for p in PARTITIONS]
+        return [Key((p,), (c,)) for p in world.partitions for c in CLUSTERING]
+    return [Key((p,)) for p in world.partitions]
 
 
 async def _reader(world: World, scenario: Scenario) -> None:
@@ -260,9 +279,9 @@ async def _reader(world: World, scenario: Scenario) -> None:
             session.join(choose.choice(world.sessions))
         gateway = world.gateway()
         if table.clustering_key and choose.random() < 0.6:
-            await read_page(world, gateway, table, choose.choice(PARTITIONS), level, session)
+            await read_page(world, gateway, table, choose.choice(world.partitions), level, session)
         else:
-            keys = choose.choices(keys_of(table), k=choose.randint(1, scenario.batch_max))
+            keys = choose.choices(keys_of(world, table), k=choose.randint(1, scenario.batch_max))
             await read_rows(world, gateway, table, tuple(keys), level, session)
 
 
@@ -343,8 +362,6 @@ async def read_page(
     assert isinstance(result, RowPage)
     found = {row.key: row for row in result.rows}
     last = str(result.rows[-1].key.clustering[0]) if result.next_token else "~"
-    from taulu.model import Absent
-
     items: list[Item] = [
         (key, found.get(key, Absent()))
         for key in (Key((partition,), (c,)) for c in CLUSTERING)
@@ -380,13 +397,27 @@ async def _writer(world: World, scenario: Scenario) -> None:
             units = [choose.choice(again)[1]]
         else:
             count = 1 if choose.random() < 0.8 else 2
-            key = choose.choice(keys_of(table))
+            key = choose.choice(keys_of(world, table))
             units = [_unit(world, key) for _ in range(count)]
             world._sent += [(table.full_name, unit) for unit in units]
             del world._sent[:-200]
         patience_s = SHORT_S if choose.random() < 0.1 else world.patience_s
         session = choose.choice(world.sessions)
         await write(world, table, units, session, patience_s)
+        if choose.random() < 0.5:
+            await _read_own(world, table, units[0], session)
+
+
+async def _read_own(world: World, table: Table, unit: WriteUnit, session: Session) -> None:
+    """Read what a session has just written, wherever it comes to."""
+    (mutation,) = unit.mutations
+    assert isinstance(mutation, Put | Delete)
+    await world.pause(0.05)
+    if table.clustering_key and world.choose.random() < 0.6:
+        partition = str(mutation.key.partition[0])
+        await read_page(world, world.gateway(), table, partition, Level.SESSION, session)
+    else:
+        await read_rows(world, world.gateway(), table, (mutation.key,), Level.SESSION, session)
 
 
 def _unit(world: World, key: Key) -> WriteUnit:
@@ -409,7 +440,8 @@ async def write(
         _failed(world, asked, error)
         return
     assert isinstance(result, WriteResults)
-    world.note(gateway.name, table.name, "write", units, result)
+    # As text, for errors that say the same are not equal.
+    world.note(gateway.name, table.name, "write", repr(units), repr(result))
     for unit, outcome in zip(units, result.outcomes, strict=True):
         if isinstance(outcome, Written):
             cell = world.store.registers.cell(table.full_name, unit.mutations[0].key)  # type: ignore[union-attr]
