@@ -29,6 +29,7 @@ _TABLE: dict[str, tuple[type[TauluError], str, float | None]] = {
     "ASK": (Unavailable, "is not where these keys are, and their place is moving", _RETRY_S),
     "TRYAGAIN": (Contention, "is moving these keys to another node", _RETRY_S),
     "BUSY": (Unavailable, "is busy with a long script", _RETRY_S),
+    "NORUN": (ConfigError, "does not say which run of it this is: allow +info", None),
     "NOAUTH": (ConfigError, "wants a password: set `password`", None),
     "WRONGPASS": (ConfigError, "refuses the username or password", None),
     "NOPERM": (ConfigError, "does not let this user do so: see the README for the rights", None),

@@ -1,7 +1,8 @@
 """The shared cache tier: a hash for each place, and a script for each step on one place.
 
-What is here is a cache: no call waits for a replica or a disk, and a failover may bring back
-entries and leases that were dropped a moment before. Readers compare `as_of`, which tells.
+What is here is a cache: no call waits for a replica or a disk. A server that took over, or came
+back, may have missed a drop, so what another run of a server was given is void there: losing a
+server costs what it had cached, and never brings back what a write has taken away.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TypeVar
 from taulu.model import Clock, TauluError, Unavailable
 from taulu.spi import Answer, Ask, Busy, Fill, Hit, Leased
 from taulu_redis import mapping
-from taulu_redis._driver import Argument, Reply
+from taulu_redis._driver import RUN_ID, Argument, Reply
 from taulu_redis.calls import Calls, Command, Wish
 from taulu_redis.scripts import FILL_CACHED, GET_CACHED, RELEASE_CACHED, Script
 
@@ -131,7 +132,10 @@ def _by_place(pairs: Iterable[tuple[bytes, ItemT]]) -> dict[bytes, list[ItemT]]:
 def _commands(
     script: Script, table: str, arguments: Mapping[bytes, Sequence[Argument]]
 ) -> list[Command]:
-    return [Command.run(script, [_key(table, place)], words) for place, words in arguments.items()]
+    return [
+        Command.run(script, [_key(table, place)], [RUN_ID, *words])
+        for place, words in arguments.items()
+    ]
 
 
 def _words_of(ask: Ask) -> tuple[Argument, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from taulu.model import Unavailable
-from taulu.spi import Fill, Hit, Leased, SharedCache
+from taulu.spi import Busy, Fill, Hit, Leased, SharedCache
 from tests.conformance.shared_cache import (
     LONG_US,
     SHORT_US,
@@ -31,7 +31,7 @@ from tests.conformance.shared_cache import (
     tier,
 )
 from tests.integration.redis_opened import Options, fields_of, keys_of, opened, server_with
-from tests.testbed.redis_servers import ClusterSet, RedisServer, SentinelSet, Standalone, call
+from tests.testbed.redis_servers import ClusterSet, RedisServer, SentinelSet, Standalone, call, info
 
 pytestmark = pytest.mark.xdist_group("redis")
 
@@ -40,6 +40,8 @@ __all__ = ["carrier", "table", "tier"]
 PATIENT: Options = {"cache_timeout_s": 20.0, "news_timeout_s": 20.0, "connect_timeout_s": 20.0}
 """For tests in which nothing is broken, on a machine however slow."""
 EXPIRY_MARGIN_S = 0.05
+NEVER_ENDS = -1
+"""What PTTL says of a key without an end."""
 
 
 @pytest.fixture(params=["redis_alone", "redis_sentinel", "redis_cluster"])
@@ -82,6 +84,8 @@ async def test_a_place_is_kept_as_long_as_the_longest_of_what_is_in_it(
     port = redis_alone.server.port
     async with opened({**redis_alone.options, **PATIENT}, []) as (adapter, _):
         tier = adapter.shared_cache().tier
+        await leased(tier, table, ask(variant=b"abandoned"), SHORT_US)
+        assert as_int(call(port, "PTTL", place_of(table))) != NEVER_ENDS
         for variant, ttl_us in ((b"long", 2 * SHORT_US), (b"short", SHORT_US)):
             lease = await leased(tier, table, ask(variant=variant), SHORT_US * 2)
             filled = Fill(b"p", variant, lease, 1, 1, b"entry", ttl_us)
@@ -132,14 +136,16 @@ async def test_the_tier_is_legible(redis_alone: Standalone, table: str) -> None:
         assert set(fields) == {"facts:v", "entry:v", "lease:v"}
         assert fields["facts:v"].split(" ")[:2] == ["100", "10"]
         assert fields["entry:v"] == "entry"
-        assert fields["lease:v"].split(" ")[1] == lease
+        run = info(redis_alone.server.port)["run_id"]
+        assert fields["facts:v"].split(" ")[3] == run
+        assert fields["lease:v"].split(" ")[1:] == [lease, run]
 
 
 async def test_a_user_of_the_cache_needs_no_more_rights_than_the_readme_says(
     tmp_path: Path, table: str
 ) -> None:
     rights = "+@read +@write +@scripting +config|get +role +wait +asking +cluster|nodes +ping"
-    rights += " &taulu:* +time +publish +subscribe"
+    rights += " +info +time &taulu:* +publish +subscribe"
     with server_with(tmp_path) as servers:
         words = ["ACL", "SETUSER", "taulu", "on", ">open-sesame", "~taulu:*"]
         call(servers.server.port, *words, *rights.split(" "))
@@ -155,8 +161,10 @@ async def test_a_user_of_the_cache_needs_no_more_rights_than_the_readme_says(
             async with listening(shared.carrier) as news:
                 await shared.carrier.send(b"news")
                 assert await next_news(news) == b"news"
-        call(servers.server.port, "ACL", "SETUSER", "taulu", "resetchannels")
+        call(servers.server.port, "ACL", "SETUSER", "taulu", "resetchannels", "-info")
         async with opened({**servers.options, **login}, []) as (adapter, _):
+            with pytest.raises(Unavailable, match=r"allow \+info"):
+                await one(adapter.shared_cache().tier, table, ask())
             with pytest.raises(Unavailable, match="channel"):
                 await anext(adapter.shared_cache().carrier.listen())
 
@@ -186,6 +194,26 @@ async def test_a_server_that_forgot_the_scripts_serves_the_tier_again(
         await hold(tier, table, ask())
         call(redis_alone.server.port, "SCRIPT", "FLUSH")
         assert await one(tier, table, ask()) == Hit(b"entry")
+
+
+async def test_what_a_former_run_of_the_server_kept_is_void(tmp_path: Path, table: str) -> None:
+    """It may have missed a drop, as a snapshot or a replica may."""
+    with server_with(tmp_path) as servers:
+        async with opened({**servers.options, **PATIENT}, []) as (adapter, _):
+            tier = adapter.shared_cache().tier
+            await hold(tier, table, ask())
+            slow = await leased(tier, table, ask(variant=b"w"))
+            call(servers.server.port, "CLIENT", "KILL", "TYPE", "normal")
+            assert await one(tier, table, ask()) == Hit(b"entry")
+            assert await one(tier, table, ask(variant=b"w")) == Busy()
+            servers.server.running.kill()
+            await asyncio.to_thread(servers.start)
+            assert set(fields_of(servers.server, place_of(table))) >= {"entry:v", "lease:w"}
+            assert not await fill(tier, table, loaded(ask(variant=b"w"), slow, b"old"))
+            for asked in (ask(), ask(variant=b"w")):
+                lease = await leased(tier, table, asked)
+                assert await fill(tier, table, loaded(asked, lease, b"new"))
+                assert await one(tier, table, asked) == Hit(b"new")
 
 
 async def test_databases_of_one_server_share_nothing(redis_alone: Standalone, table: str) -> None:

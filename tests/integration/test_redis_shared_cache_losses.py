@@ -6,12 +6,16 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
 
 import pytest
 
-from taulu.model import Unavailable
-from taulu.spi import Carrier, Hit, Leased, SharedCache
-from taulu_redis._driver import key_slot
+from taulu.model import SystemClock, Unavailable
+from taulu.spi import Ask, Carrier, Hit, Leased, SharedCache, SharedTier
+from taulu_redis._driver import Connection, key_slot
+from taulu_redis.settings import Address, parse_settings
+from taulu_redis.subscription import Lost, Subscription, Terms
 from tests.conformance.shared_cache import (
     LONG_US,
     NEWS_S_MAX,
@@ -30,6 +34,7 @@ from tests.integration.redis_opened import Options, opened, server_with
 from tests.testbed.proxy import Proxy
 from tests.testbed.redis_proxies import behind_proxies
 from tests.testbed.redis_servers import (
+    HOST,
     ClusterSet,
     RedisServer,
     SentinelSet,
@@ -43,6 +48,7 @@ pytestmark = pytest.mark.xdist_group("redis")
 
 __all__ = ["table"]
 
+ResultT = TypeVar("ResultT")
 BOUNDED_S_MAX = 10.0
 """Far more than the bounds of calls, and far less than for ever."""
 QUICK: Options = {"cache_timeout_s": 0.5, "news_timeout_s": 2.0}
@@ -58,7 +64,7 @@ async def refused(work: Awaitable[object]) -> Unavailable:
     return trouble.value
 
 
-async def in_time(attempt: Callable[[], Awaitable[None]]) -> None:
+async def in_time(attempt: Callable[[], Awaitable[ResultT]]) -> ResultT:
     """Try until it succeeds, as a gateway does."""
     give_up = time.monotonic() + 60
     while True:
@@ -67,6 +73,13 @@ async def in_time(attempt: Callable[[], Awaitable[None]]) -> None:
         except Unavailable:
             assert time.monotonic() < give_up
             await asyncio.sleep(0.1)
+
+
+async def held(tier: SharedTier, table: str) -> Ask:
+    """Put an entry in, somewhere new: an attempt that failed may have left a lease behind."""
+    asked = ask(uuid4().bytes)
+    await hold(tier, table, asked)
+    return asked
 
 
 async def news_arrive(carrier: Carrier) -> None:
@@ -110,7 +123,7 @@ async def test_a_shared_cache_without_its_server_says_so_in_time_and_comes_back(
             else:
                 servers.server.running.resume()
             await in_time(lambda: news_arrive(shared.carrier))
-            await in_time(lambda: hold(shared.tier, table, ask(b"back")))
+            await in_time(lambda: held(shared.tier, table))
             # A paused server strikes it off when it goes on, if that was sent.
             assert hurt == "pause" or "me" in await shared.carrier.members()
 
@@ -132,6 +145,28 @@ async def test_a_listener_notices_that_its_connection_is_lost(
             await refused(anext(carrier.listen()))
             await asyncio.to_thread(proxy.mend)
             await in_time(lambda: news_arrive(carrier))
+
+
+async def test_a_listener_that_hears_nothing_is_lost_though_its_server_answers(
+    redis_alone: Standalone,
+) -> None:
+    settings = parse_settings({**redis_alone.options, **QUICK})
+    server = redis_alone.server
+    with Proxy((HOST, server.port)) as proxy:
+        ear = Connection(Address(proxy.host, proxy.port), settings)
+        mouth = Connection(Address(HOST, server.port), settings)
+        await ear.connect()
+        await mouth.connect()
+        terms = Terms(b"{t}:news", b"{t}:echo", settings.news_timeout_s, 0)
+        subscription = Subscription(terms, SystemClock(), ear, mouth)
+        try:
+            await subscription.begin()
+            await asyncio.to_thread(proxy.silence)
+            async with asyncio.timeout(BOUNDED_S_MAX):
+                with pytest.raises(Lost, match="nothing is heard"):
+                    await subscription.next()
+        finally:
+            await subscription.close()
 
 
 async def test_a_listener_that_the_server_hangs_up_on_is_lost(redis_alone: Standalone) -> None:
@@ -156,14 +191,16 @@ async def test_a_failover_of_sentinels_is_noticed_and_followed(
         await in_time(lambda: sure.shared_cache().carrier.enrol("survivor"))
         shared = adapter.shared_cache()
         old = redis_sentinel.primary()
+        before = await in_time(lambda: held(shared.tier, table))
         async with listening(shared.carrier) as news:
             old.running.kill()
             try:
                 async with asyncio.timeout(NEWS_S_MAX):
                     await lost(news)
                 await in_time(lambda: news_arrive(shared.carrier))
-                await in_time(lambda: hold(shared.tier, table, ask(b"after")))
+                await in_time(lambda: held(shared.tier, table))
                 assert redis_sentinel.primary() is not old
+                assert isinstance(await one(shared.tier, table, before), Leased)
                 assert "survivor" in await shared.carrier.members()
             finally:
                 await asyncio.to_thread(old.start)
@@ -185,7 +222,7 @@ async def test_a_tier_whose_sentinels_answer_late_finds_the_new_primary(
             await asyncio.to_thread(next(iter(proxies.values())).silence)
             old.running.kill()
             try:
-                await in_time(lambda: hold(tier, table, ask(table.encode())))
+                await in_time(lambda: held(tier, table))
                 assert redis_sentinel.primary() is not old
             finally:
                 await asyncio.to_thread(old.start)
@@ -212,6 +249,25 @@ async def test_a_deposed_primary_carries_no_news(redis_sentinel: SentinelSet) ->
         finally:
             for watcher in redis_sentinel.watchers:
                 await asyncio.to_thread(watcher.start)
+        await in_time(lambda: news_arrive(carrier))
+
+
+async def test_a_listener_whose_primary_is_not_confirmed_is_lost(
+    redis_sentinel: SentinelSet,
+) -> None:
+    """The server lives and answers, and may all the same be primary no more."""
+    await asyncio.to_thread(redis_sentinel.wait_whole)
+    async with opened({**redis_sentinel.options, **QUICK}, []) as (adapter, _):
+        carrier = adapter.shared_cache().carrier
+        replica = next(s for s in redis_sentinel.servers if info(s.port)["role"] == "slave")
+        await in_time(lambda: news_arrive(carrier))
+        async with listening(carrier) as news:
+            replica.running.pause()
+            try:
+                async with asyncio.timeout(BOUNDED_S_MAX):
+                    assert "still primary" in (await lost(news)).message
+            finally:
+                replica.running.resume()
         await in_time(lambda: news_arrive(carrier))
 
 
@@ -243,7 +299,9 @@ async def test_a_batch_that_fails_in_part_leaves_no_lease_behind(
     await asyncio.to_thread(redis_cluster.wait_whole)
     first, second = redis_cluster.primary_servers()[:2]
     with behind_proxies([first]) as proxies:
-        async with opened({**redis_cluster.options, **QUICK}, []) as (adapter, _):
+        # What is silent must not keep calls of others waiting while it is looked for.
+        options = {**redis_cluster.options, "cache_timeout_s": 3.0, "discovery_timeout_s": 30.0}
+        async with opened(options, []) as (adapter, _):
             tier = adapter.shared_cache().tier
             here, there = (place_on(redis_cluster, server, table) for server in (first, second))
             await leased(tier, table, ask(here, b"warm"))

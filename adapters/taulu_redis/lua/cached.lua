@@ -1,10 +1,17 @@
 -- A place of the shared cache is one hash. Each variant has up to three fields: `facts:` of its
--- entry (as_of, version, end), `entry:`, and `lease:` (end, name). Ends are by this server's clock.
+-- entry (as_of, version, end, run), `entry:`, and `lease:` (end, name, run). Ends are by this
+-- server's clock. What another run of a server left is void: one that took over, or came back,
+-- may have missed a drop.
 local place = KEYS[1]
 local at = 0
 local function take()
   at = at + 1
   return ARGV[at]
+end
+
+local run = take()
+if run == '' then
+  return redis.error_reply('NORUN the run of this server is not known')
 end
 
 local time = redis.call('TIME')
@@ -19,8 +26,12 @@ local function facts_of(variant)
   if not facts then
     return nil
   end
-  local as_of, version, ends = string.match(facts, '^(%-?%d+) (%-?%d+) (%d+)$')
-  return {as_of = tonumber(as_of), version = tonumber(version), ends = tonumber(ends)}
+  local as_of, version, ends, of = string.match(facts, '^(%-?%d+) (%-?%d+) (%d+) (%S+)$')
+  return {
+    as_of = tonumber(as_of),
+    version = tonumber(version),
+    is_over = of ~= run or tonumber(ends) <= now_us,
+  }
 end
 
 local function forget(variant)
@@ -33,8 +44,8 @@ local function lease_of(variant)
   if not lease then
     return nil
   end
-  local ends, name = string.match(lease, '^(%d+) (.*)$')
-  if tonumber(ends) > now_us then
+  local ends, name, of = string.match(lease, '^(%d+) (%S+) (%S+)$')
+  if of == run and tonumber(ends) > now_us then
     return name
   end
   return nil

@@ -1,11 +1,11 @@
 -- Answers every ask: the entry, 1 for a lease, 0 where another has it.
--- KEYS: place. ARGV: lease_us, lease, then for each ask: variant, as_of_min, version_min or ''.
+-- KEYS: place. ARGV: run, lease_us, lease, then for each ask: variant, as_of_min, version_min or ''.
 local lease_us, lease = tonumber(take()), take()
 local answers, has_leased = {}, false
 while at < #ARGV do
   local variant, as_of_min, version_min = take(), tonumber(take()), tonumber(take())
   local facts = facts_of(variant)
-  if facts and facts.ends <= now_us then
+  if facts and facts.is_over then
     forget(variant)
     facts = nil
   end
@@ -17,7 +17,8 @@ while at < #ARGV do
     if holder and holder ~= lease then
       answers[#answers + 1] = 0
     else
-      redis.call('HSET', place, 'lease:' .. variant, digits(now_us + lease_us) .. ' ' .. lease)
+      local ends = digits(now_us + lease_us)
+      redis.call('HSET', place, 'lease:' .. variant, ends .. ' ' .. lease .. ' ' .. run)
       answers[#answers + 1] = 1
       has_leased = true
     end

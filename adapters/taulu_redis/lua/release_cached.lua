@@ -1,4 +1,4 @@
--- Ends leases that are still theirs. KEYS: place. ARGV, for each: variant, lease.
+-- Ends leases that are still theirs. KEYS: place. ARGV: run, then for each: variant, lease.
 while at < #ARGV do
   local variant, lease = take(), take()
   if lease_of(variant) == lease then
