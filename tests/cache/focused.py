@@ -9,7 +9,7 @@ from taulu.model import Level
 from tests.cache.scenarios import nothing
 from tests.cache.sim_network import NetworkFaults
 from tests.cache.sim_store import StoreFaults
-from tests.cache.workload import OPTIONS, Scenario, World
+from tests.cache.world import OPTIONS, Scenario, World
 
 _EVENTUAL = (Level.EVENTUAL,)
 _SLOW_STORE = StoreFaults(slow_share=0.3, slow_s=1.0)
@@ -126,7 +126,9 @@ RIVALS = replace(
 BOUNDED = replace(LOST_NEWS, levels=(Level.BOUNDED_STALENESS,))
 SESSIONS = replace(LOST_NEWS, levels=(Level.SESSION, Level.EVENTUAL), writers=6, write_mean_s=0.8)
 SLOW_SESSIONS = replace(SESSIONS, store=_SLOW_STORE)
-PAGES = replace(SLOW_SESSIONS, tables=("wide",), partitions=2, sessions=40, writers=10, duration_s=120.0)
+PAGES = replace(
+    SLOW_SESSIONS, tables=("wide",), partitions=2, sessions=40, writers=10, duration_s=120.0
+)
 SKEWED_NEWS = replace(
     _APART,
     faults=_is_mute_for_a_moment,

@@ -16,11 +16,10 @@ from taulu.cache.flights import Flight, Flights
 from taulu.cache.near import NearCache, Place
 from taulu.cache.news import News
 from taulu.cache.table_cache import TableCache
-from taulu.model import Absent, Level, WriteUnit, Written
+from taulu.model import Absent, Consistency, Level, WriteUnit, Written
 from taulu.policy import caching
-from taulu.policy.caching import Caching, StoreReader
-from taulu.policy.write_through import WriteThrough
-from taulu_memory.shared_tier import MemoryTier
+from taulu.policy.caching import Caching
+from taulu_memory.shared_tier import MemoryTier, _Lease
 from tests.cache import sim_network
 from tests.cache.sim_store import ModelStore
 
@@ -39,7 +38,7 @@ def no_lease_check(patch: Patch) -> None:
     def kept(self: MemoryTier, table: str, fill: object, now_us: int) -> bool:
         held = self._at(table, fill.place).leases.get(fill.variant)
         if held is None or held.name != fill.lease:
-            lease = _lease(fill.lease, now_us + 1_000)
+            lease = _Lease(fill.lease, now_us + 1_000)
             self._at(table, fill.place).leases[fill.variant] = lease
             is_kept = keep(self, table, fill, now_us)
             if held is not None:
@@ -48,12 +47,6 @@ def no_lease_check(patch: Patch) -> None:
         return keep(self, table, fill, now_us)
 
     patch.setattr(MemoryTier, "_keep", kept)
-
-
-def _lease(name: str, end_us: int) -> object:
-    from taulu_memory.shared_tier import _Lease
-
-    return _Lease(name, end_us)
 
 
 def near_before_shared(patch: Patch) -> None:
@@ -69,6 +62,7 @@ def near_before_shared(patch: Patch) -> None:
 
 def no_drop_of_near(patch: Patch) -> None:
     """A write leaves the worker's own copies where they are."""
+
     async def tell(self: Caching, places: Sequence[Place], ticket: object, result: object) -> None:
         await self.news.drop_shared(places)
         await self.news.tell(places)
@@ -298,6 +292,4 @@ class _Weak:
     """Stands for `Consistency` where loads ask for QUORUM."""
 
     def __new__(cls, level: Level | None = None) -> object:
-        from taulu.model import Consistency
-
         return Consistency(Level.EVENTUAL if level is Level.QUORUM else level)

@@ -10,7 +10,8 @@ import pytest
 from taulu.conformance.promises import SEED_VARIABLE
 from tests.cache import focused
 from tests.cache.scenarios import SCENARIOS
-from tests.cache.workload import Report, Scenario, run
+from tests.cache.workload import Report, run
+from tests.cache.world import Scenario
 
 SEEDS = (1, 2)
 FOCUSED = {name: made for name, made in vars(focused).items() if isinstance(made, Scenario)}

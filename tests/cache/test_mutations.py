@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.cache.mutants import MUTANTS
-from tests.cache.workload import Scenario, run
+from tests.cache.workload import run
+from tests.cache.world import Scenario
 
 SEEDS = range(1, 9)
 
