@@ -14,6 +14,7 @@ from taulu_client.cache_feed import Feed
 from taulu_client.cached_table import CachedTable, Caches
 from taulu_client.catalog import Catalog
 from taulu_client.counter_table import CounterTable
+from taulu_client.gateway_caches import GatewayCaches
 from taulu_client.log_table import LogTable
 from taulu_client.options import ClientOptions
 from taulu_client.retry import Deadline
@@ -117,6 +118,11 @@ class Client:
     def log(self, name: str) -> LogTable:
         """Open a `log` table; it is looked up with the first call."""
         return LogTable(name, self._sender)
+
+    @property
+    def gateway_caches(self) -> GatewayCaches:
+        """Counts and verification of the caches of the worker at the other end."""
+        return GatewayCaches(self._sender)
 
     async def tables(self, namespace: str = "") -> list[TableInfo]:
         """Return every table that the gateway serves, by name."""
