@@ -75,6 +75,7 @@ class EmbeddedAdapter(Adapter):
     """Keeps every kind of table in one SQLite file; see the README for what it promises."""
 
     name = ADAPTER_NAME
+    is_host_bound = True
     capabilities = Capabilities(
         kinds=frozenset(Kind),
         features=frozenset(Feature),

@@ -49,6 +49,7 @@ from taulu.spi import (
     Environment,
     Feature,
     Finding,
+    SharedCache,
     check_options,
 )
 from taulu_memory.counters import Counters
@@ -56,6 +57,7 @@ from taulu_memory.logs import Logs
 from taulu_memory.moment import Moment, Versions
 from taulu_memory.pages import Pager
 from taulu_memory.rows import Rows
+from taulu_memory.shared_cache import MemorySharedCache
 from taulu_memory.tokens import TokenBook
 
 ItemT = TypeVar("ItemT")
@@ -84,13 +86,16 @@ class MemoryAdapter(Adapter):
         write_levels=frozenset({Level.EVENTUAL, Level.QUORUM, Level.LINEARIZABLE}),
     )
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, cache: MemorySharedCache | None = None) -> None:
+        """Make an adapter; it has a shared cache to itself, or the one it is handed."""
         super().__init__()
         self._clock = environment.clock
         self._window_us = int(environment.token_window_s * 1_000_000)
         self._versions = Versions()
         self._held: dict[str, _Held] = {}
         self._appended = asyncio.Event()
+        self._owns_cache = cache is None
+        self._cache = cache or MemorySharedCache(environment.clock)
 
     @classmethod
     def create(cls, options: Mapping[str, object], environment: Environment) -> MemoryAdapter:
@@ -108,12 +113,19 @@ class MemoryAdapter(Adapter):
         """See `Adapter.open`; there is nothing to connect to."""
 
     async def close(self) -> None:
-        """See `Adapter.close`; everything is forgotten."""
+        """See `Adapter.close`; everything is forgotten, but for a cache that was handed in."""
         self._held.clear()
+        if self._owns_cache:
+            self._cache.tier.forget()
+            self._cache.carrier.cut()
 
     async def examine(self) -> list[Finding]:
         """See `Adapter.examine`."""
         return [Finding(ok=True, what="tables are held in memory, and gone when the server ends")]
+
+    def shared_cache(self) -> SharedCache:
+        """See `Adapter.shared_cache`; it is one process's own, as the tables are."""
+        return self._cache
 
     async def _prepare(self, table: Table) -> None:
         name, window_us = table.full_name, self._window_us

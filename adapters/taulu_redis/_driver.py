@@ -20,9 +20,15 @@ from redis.exceptions import ResponseError as _ResponseError
 if TYPE_CHECKING:
     from taulu_redis.settings import Address, RedisSettings
 
-__all__ = ["Argument", "Connection", "DriverError", "Reply", "ReplyError", "key_slot"]
+__all__ = ["RUN_ID", "Argument", "Connection", "DriverError", "Reply", "ReplyError", "key_slot"]
 
 Argument: TypeAlias = bytes | str | int
+
+RUN_ID: Argument = bytes(bytearray(b"run_id"))
+"""In the place of a script's first argument it stands for the run of the server that the command
+is sent to; told from other bytes by identity."""
+_RUN_ID_AT = 4
+"""After EVALSHA or EVAL, the script, the number of keys, and one key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Connection:
     def __init__(
         self, address: Address, settings: RedisSettings, *, is_sentinel: bool = False
     ) -> None:
+        self.run_id = ""
+        """Which run of the server is connected, once that was asked."""
         options: dict[str, Any] = {
             "host": address.host,
             "port": address.port,
@@ -77,10 +85,22 @@ class Connection:
 
     async def exchange(self, commands: Sequence[Sequence[Argument]]) -> list[Reply]:
         """Send commands at once and return their replies, in order."""
-        await self._raw.send_packed_command(self._raw.pack_commands(commands), check_health=False)
-        return [await self._receive() for _ in commands]
+        await self.send(commands)
+        return [await self.receive() for _ in commands]
 
-    async def _receive(self) -> Reply:
+    async def send(self, commands: Sequence[Sequence[Argument]]) -> None:
+        """Send commands and wait for nothing."""
+        packed = self._raw.pack_commands([self._addressed(words) for words in commands])
+        await self._raw.send_packed_command(packed, check_health=False)
+
+    def _addressed(self, words: Sequence[Argument]) -> Sequence[Argument]:
+        """Put the run of the server where it is wanted: a connection has only one."""
+        if len(words) > _RUN_ID_AT and words[_RUN_ID_AT] is RUN_ID:
+            return (*words[:_RUN_ID_AT], self.run_id, *words[_RUN_ID_AT + 1 :])
+        return words
+
+    async def receive(self) -> Reply:
+        """Wait for the next reply, or the next message of a subscription."""
         try:
             return cast(
                 Reply,

@@ -39,9 +39,10 @@ from taulu.model import (
     WriteRows,
     Written,
 )
-from taulu.spi import Adapter, Capabilities, Context, Environment, Feature, Finding
+from taulu.spi import Adapter, Capabilities, Context, Environment, Feature, Finding, SharedCache
 from taulu_redis import counters, logs, mapping, units
 from taulu_redis.calls import Calls, Command, Wish
+from taulu_redis.carrier import RedisCarrier
 from taulu_redis.cluster import Cluster
 from taulu_redis.examination import examine
 from taulu_redis.layout import Layout, is_scanned, layout_of, merged, wrong_options
@@ -52,6 +53,7 @@ from taulu_redis.scanning import Scan
 from taulu_redis.scripts import DESCRIBE_TABLE
 from taulu_redis.sentinel import Sentinels
 from taulu_redis.settings import ADAPTER_NAME, Mode, RedisSettings, parse_settings
+from taulu_redis.shared_tier import RedisTier
 from taulu_redis.tokens import Moment
 from taulu_redis.topology import Standalone, Topology
 
@@ -82,6 +84,8 @@ class RedisAdapter(Adapter):
         self._window_us = int(environment.token_window_s * _MICROSECONDS)
         self._topology = _topology(settings, environment.clock)
         self._calls = Calls(self._topology, settings, environment.clock)
+        self._tier = RedisTier(self._calls, environment.clock)
+        self._carrier = RedisCarrier(self._calls, environment.clock)
         self._layouts: dict[str, Layout] = {}
 
     @classmethod
@@ -101,11 +105,17 @@ class RedisAdapter(Adapter):
 
     async def close(self) -> None:
         """See `Adapter.close`."""
+        await self._tier.close()
+        await self._carrier.close()
         await self._topology.close()
 
     async def examine(self) -> list[Finding]:
         """See `Adapter.examine`."""
         return await examine(self._settings, _topology(self._settings, self._clock))
+
+    def shared_cache(self) -> SharedCache:
+        """See `Adapter.shared_cache`; any set-up will do for a cache, the weakest too."""
+        return SharedCache(self._tier, self._carrier)
 
     def capabilities_of(self, table: Table) -> Capabilities:
         """See `Adapter.capabilities_of`; a table without its index cannot be scanned."""

@@ -56,6 +56,11 @@ class Wish:
     the batch itself be confirmed, None asks nothing."""
     confirmed_at: float = math.inf
     """When all servers that answered were known to be primary; filled in by the run."""
+    is_once: bool = False
+    """Whether a command that may have been carried out must not be sent again."""
+    is_hurried: bool = False
+    """Whether the time is too short to find the primaries first: the known ones are asked, and
+    a search may take half of what is left when they fail."""
 
 
 @dataclass(slots=True)
@@ -95,10 +100,14 @@ class Calls:
         """Carry commands out; return a reply or an error for each, in order."""
         items = [_Item(command) for command in commands]
         for attempt in range(_ATTEMPTS_MAX):
-            pending = [item for item in items if not item.is_done]
+            pending = [
+                item
+                for item in items
+                if not item.is_done and not (wish.is_once and item.may_be_done)
+            ]
             if not pending:
                 break
-            if attempt or self._doubt:
+            if attempt or (self._doubt and not wish.is_hurried):
                 await self._discover(attempt, wish)
             await self._attempt(pending, wish)
         return [_outcome(item, wish) for item in items]
@@ -119,8 +128,9 @@ class Calls:
         left_s = wish.deadline - self.clock.monotonic()
         if attempt and left_s > _REST_S:
             await asyncio.sleep(min(left_s, _REST_S * 2**attempt))
+        left_s = wish.deadline - self.clock.monotonic()
         try:
-            async with asyncio.timeout(wish.deadline - self.clock.monotonic()):
+            async with asyncio.timeout(left_s / 2 if wish.is_hurried else left_s):
                 await self.topology.discover()
         except (TauluError, TimeoutError):
             # What is known may still do; if not, the attempt says what is wrong.
@@ -164,7 +174,7 @@ class Calls:
         for item in items:
             *_, reply = [next(own) for _ in item.all_words()]
             self._take(item, reply, node)
-        if mark and not self._is_confirmed(*replies[-2:]):
+        if mark and not is_confirmed(replies[-2:], self.settings.quorum_replicas or 0):
             self._doubt = True
             _withhold(items, wish)
             return
@@ -183,15 +193,8 @@ class Calls:
             return []
         left_s = (wish.deadline - self.clock.monotonic()) * _SHARE_OF_TIME
         wait_ms = max(1, int(min(left_s, self.settings.replication_timeout_s) * 1_000))
-        tag = first.command.key.partition(b"}")[0] + b"}"
-        write: tuple[Argument, ...] = ("SET", tag + b":confirmed", "", "PX", _MARK_MS)
         asking: list[tuple[Argument, ...]] = [] if first.asking_at is None else [("ASKING",)]
-        return [*asking, write, ("WAIT", replicas, wait_ms)]
-
-    def _is_confirmed(self, written: Reply, replicas: Reply) -> bool:
-        """Return whether the write was carried out here, and is with all replicas."""
-        wanted = self.settings.quorum_replicas or 0
-        return written == b"OK" and isinstance(replicas, int) and replicas >= wanted
+        return [*asking, *confirmation(first.command.key, replicas, wait_ms)]
 
     def _refuse(self, item: _Item, error: TauluError) -> None:
         """Note why a node was not used; only what may be over soon is tried again."""
@@ -215,6 +218,18 @@ class Calls:
             self._doubt = True
             if reply.code == "ASK":
                 item.asking_at = _target(reply, node)
+
+
+def confirmation(key: bytes, replicas: int, wait_ms: int) -> list[tuple[Argument, ...]]:
+    """Return a write in the hash slot of a key whose tag is in braces, and a wait for replicas."""
+    tag = key.partition(b"}")[0] + b"}"
+    return [("SET", tag + b":confirmed", "", "PX", _MARK_MS), ("WAIT", replicas, wait_ms)]
+
+
+def is_confirmed(replies: Sequence[Reply], wanted: int) -> bool:
+    """Return whether that write was carried out where it was sent, and is with all replicas."""
+    written, replicas = replies
+    return written == b"OK" and isinstance(replicas, int) and replicas >= wanted
 
 
 def _target(refusal: ReplyError, node: Node) -> Address:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from taulu.model import TauluError
 from taulu.spi import Finding
 from taulu_redis._driver import DriverError, Reply
-from taulu_redis.greeting import CHECKED, config_of, troubles_of
+from taulu_redis.greeting import CHECKED, config_of, facts_of, troubles_of
 from taulu_redis.node import ask
 from taulu_redis.settings import Address, Durability, Mode, RedisSettings
 from taulu_redis.topology import Topology
@@ -84,10 +84,3 @@ def _config(address: Address, found: list[Reply], settings: RedisSettings) -> li
         Durability.NONE: "everything may be lost in a crash",
     }[settings.durability]
     return [Finding(ok=True, what=f"{address} is set up as declared: {kept}")]
-
-
-def facts_of(reply: Reply) -> dict[str, str]:
-    """Return the facts in a reply to INFO."""
-    text = reply.decode() if isinstance(reply, bytes) else ""
-    pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
-    return {name: value for name, _, value in pairs}

@@ -19,7 +19,7 @@ CHECKED = ("appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory-
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """Makes connections ready: checks role and configuration, and loads the scripts."""
+    """Makes connections ready: checks role and configuration, loads the scripts, learns the run."""
 
     settings: RedisSettings
 
@@ -32,7 +32,7 @@ class Greeting:
         """
         commands = [("ROLE",), *(("CONFIG", "GET", name) for name in CHECKED)]
         loads = [("SCRIPT", "LOAD", script.text) for script in ALL_SCRIPTS]
-        role, *found = await connection.exchange([*commands, *loads])
+        role, *found, server = await connection.exchange([*commands, *loads, ("INFO", "server")])
         if isinstance(role, ReplyError):
             raise mapping.to_taulu(role, str(address))
         if self.settings.mode is not Mode.CLUSTER and role_of(role) != "master":
@@ -40,6 +40,7 @@ class Greeting:
         for reply in found[len(CHECKED) :]:
             if isinstance(reply, ReplyError):
                 raise mapping.to_taulu(reply, str(address))
+        connection.run_id = facts_of(server).get("run_id", "")
         config = config_of(found[: len(CHECKED)])
         if config is None:
             _log.warning("Redis at %s does not show its configuration; it is trusted", address)
@@ -56,6 +57,13 @@ def role_of(reply: Reply) -> str:
     if isinstance(reply, list) and reply and isinstance(reply[0], bytes):
         return reply[0].decode()
     return "unknown"
+
+
+def facts_of(reply: Reply) -> dict[str, str]:
+    """Return the facts in a reply to INFO; none when it may not be asked."""
+    text = reply.decode() if isinstance(reply, bytes) else ""
+    pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
+    return {name: value for name, _, value in pairs}
 
 
 def config_of(replies: list[Reply]) -> dict[str, str] | None:

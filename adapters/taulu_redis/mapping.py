@@ -29,6 +29,7 @@ _TABLE: dict[str, tuple[type[TauluError], str, float | None]] = {
     "ASK": (Unavailable, "is not where these keys are, and their place is moving", _RETRY_S),
     "TRYAGAIN": (Contention, "is moving these keys to another node", _RETRY_S),
     "BUSY": (Unavailable, "is busy with a long script", _RETRY_S),
+    "NORUN": (ConfigError, "does not say which run of it this is: allow +info", None),
     "NOAUTH": (ConfigError, "wants a password: set `password`", None),
     "WRONGPASS": (ConfigError, "refuses the username or password", None),
     "NOPERM": (ConfigError, "does not let this user do so: see the README for the rights", None),
@@ -80,4 +81,24 @@ def unconfirmed() -> Unavailable:
         "the replicas did not confirm in time that the server which answered is still primary; "
         "send the request again",
         retry_after_s=_FAILOVER_RETRY_S,
+    )
+
+
+def uncached(trouble: TauluError) -> Unavailable:
+    """Return the error of a shared cache that cannot serve, for whatever reason."""
+    error = Unavailable(
+        f"the shared cache cannot serve: {trouble.message}",
+        details=trouble.details,
+        retry_after_s=trouble.retry_after_s,
+    )
+    error.__cause__ = trouble
+    return error
+
+
+def lost(trouble: str) -> Unavailable:
+    """Return the error of a listener that may have missed something."""
+    return Unavailable(
+        f"the way of news between gateways over Redis is lost ({trouble}); listen again, and "
+        "trust nothing that was heard before",
+        retry_after_s=_RETRY_S,
     )

@@ -116,6 +116,13 @@ class Node:
             if connection.is_open:
                 return connection
             await connection.close()
+        return await self.open_alone()
+
+    async def open_alone(self) -> Connection:
+        """Open a connection that is not one of the node's: the caller closes it.
+
+        Raises `DriverError`, `OSError`, or a `TauluError` when the server must not be used.
+        """
         connection = Connection(self.address, self._settings)
         try:
             await connection.connect()

@@ -45,8 +45,12 @@ APPEND_RECORD = _load("moment", "tokens", "append_record")
 READ_LOG = _load("read_log")
 FORGET_GONE = _load("forget_gone")
 DESCRIBE_TABLE = _load("describe_table")
+GET_CACHED = _load("cached", "get_cached")
+FILL_CACHED = _load("cached", "fill_cached")
+RELEASE_CACHED = _load("cached", "release_cached")
 
 ALL_SCRIPTS = (
     *(WRITE_ROW, WRITE_PARTITION, QUERY_PARTITION, CHANGE_COUNTER, READ_COUNTER),
     *(APPEND_RECORD, READ_LOG, FORGET_GONE, DESCRIBE_TABLE),
+    *(GET_CACHED, FILL_CACHED, RELEASE_CACHED),
 )

@@ -84,6 +84,11 @@ class RedisSettings(BaseModel):
     reclaim_margin_s: float = Field(default=60.0, ge=0)
     """How long after its expiry Redis itself may drop a row, in seconds: more than the clocks
     of gateways differ by."""
+    cache_timeout_s: float = Field(default=0.25, gt=0)
+    """How long a call of the shared cache tier may take; past it, readers ask the store."""
+    news_timeout_s: float = Field(default=1.0, gt=0)
+    """How long gateways that listen for news may hear nothing before they know that the way is
+    lost, and how long a message may take, in seconds."""
 
     @property
     def addresses(self) -> tuple[Address, ...]:

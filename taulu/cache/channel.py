@@ -41,7 +41,9 @@ class _Message(msgspec.Struct, array_like=True, frozen=True):
     epoch: int
     """Another one each time the sender's process starts."""
     number: int
-    """1 for the first message of an epoch; a beat repeats the number of the last."""
+    """1 for the first message of an epoch."""
+    is_beat: bool
+    """Whether it only repeats the number of the message before it."""
     sent_us: int
     table: str
     """Empty when the message says nothing of writes."""
@@ -111,7 +113,7 @@ class Channel:
         await self.carrier.enrol(self.me)
         await self._send("", ())
         run(self._listen())
-        run(self._beat())
+        run(self._keep_beating())
 
     async def close(self) -> None:
         """Take leave, so that the others need not wait for us."""
@@ -180,13 +182,17 @@ class Channel:
             self._number += 1
             if self.clock.monotonic() - self._failed_s < PAUSE_S:
                 raise Unavailable("the way to the other gateways is broken")
-            await self._hand_over(table, places, is_last=is_last)
+            await self._hand_over(self._message(table, places, is_last=is_last))
 
-    async def _hand_over(
-        self, table: str, places: Sequence[bytes], *, is_last: bool = False
-    ) -> None:
+    def _message(
+        self, table: str, places: Sequence[bytes], *, is_beat: bool = False, is_last: bool = False
+    ) -> _Message:
         now_us = self.clock.now_us()
-        message = _Message(self.me, self.epoch, self._number, now_us, table, list(places), is_last)
+        return _Message(
+            self.me, self.epoch, self._number, is_beat, now_us, table, list(places), is_last
+        )
+
+    async def _hand_over(self, message: _Message) -> None:
         try:
             async with asyncio.timeout(SEND_S_MAX):
                 await self.carrier.send(_encoder.encode(message))
@@ -195,14 +201,18 @@ class Channel:
             raise Unavailable(f"nothing could be sent within {SEND_S_MAX:g} s") from error
         self._sent_s = self.clock.monotonic()
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
+        """Say that this member is there and how far it has counted, and see who else is."""
+        try:
+            async with self._sending:
+                await self._hand_over(self._message("", (), is_beat=True))
+            await self._read_members()
+        except TauluError as error:
+            _log.warning("the other gateways cannot be told that this one is here: %s", error)
+
+    async def _keep_beating(self) -> None:
         while True:
-            try:
-                async with self._sending:
-                    await self._hand_over("", ())
-                await self._read_members()
-            except TauluError as error:
-                _log.warning("the other gateways cannot be told that this one is here: %s", error)
+            await self.beat()
             await asyncio.sleep(self.options.beat_s)
 
     async def _read_members(self) -> None:
@@ -263,7 +273,7 @@ class Channel:
         now_s = self.clock.monotonic()
         peer = self._peers.setdefault(message.sender, _Peer(now_s))
         if message.epoch == peer.epoch:
-            expected = message.number in {peer.number, peer.number + 1}
+            expected = message.number == peer.number + (0 if message.is_beat else 1)
         else:
             # The first of an epoch is missed by none who listened, or by all who did not.
             expected = message.number == 1 and peer.epoch == 0

@@ -20,9 +20,6 @@ from taulu.spi.shared_cache import SharedCache
 
 _log = logging.getLogger(__name__)
 
-ALWAYS = Trust(float("-inf"), float("inf"))
-"""For a store that only this worker writes to."""
-
 
 @dataclass(slots=True)
 class CacheRoom:
@@ -34,6 +31,8 @@ class CacheRoom:
     near: NearCache
     gate: asyncio.Semaphore
     breaker: Breaker
+    opened_s: float
+    """When it was opened, on the monotonic clock."""
     shared: SharedCache | None = None
     local_channel: Channel | None = None
     """To the other workers of this server; None when there are none."""
@@ -54,6 +53,7 @@ class CacheRoom:
             NearCache(options.near_bytes),
             asyncio.Semaphore(options.loads_max),
             Breaker(clock),
+            clock.monotonic(),
         )
 
     def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -95,7 +95,11 @@ class CacheRoom:
         """
         if not is_host_bound:
             return Trust() if self.shared_channel is None else self.shared_channel.trust()
-        return ALWAYS if self.local_channel is None else self.local_channel.trust()
+        if self.local_channel is not None:
+            return self.local_channel.trust()
+        # Only this worker writes. What it finds in a shared tier from before it began may be
+        # what a write of its predecessor could not drop.
+        return Trust(self.opened_s, float("inf"))
 
     def on_news(self, table: str, places: Sequence[bytes]) -> None:
         """Drop what another worker says it has written."""

@@ -37,6 +37,8 @@ pytestmark = pytest.mark.xdist_group("cassandra")
 
 PACE = Pace(healthy_s=2.0, fault_s=3.0)
 SLOW_S = 0.15
+PACE_SLOW = replace(PACE, call_s=6.0)
+"""A write by Paxos is several trips; on a slow way, and a busy machine, each takes its time."""
 RECOVERY_S = 60.0
 Nodes = Sequence[CassandraNode]
 Break = Callable[[Nodes], Fault]
@@ -96,11 +98,15 @@ def repaired(fault: Fault, cluster: CassandraCluster) -> Fault:
     return Steps(fault.inject, mend)
 
 
+def pace_of(fault: Break) -> Pace:
+    return PACE_SLOW if fault is slow else PACE
+
+
 @asynccontextmanager
 async def opened(
-    options: dict[str, object], tables: FaultTables
+    options: dict[str, object], tables: FaultTables, *, pace: Pace = PACE
 ) -> AsyncGenerator[CassandraAdapter]:
-    quick = {"request_timeout_s": 0.7, "heartbeat_s": 1.0, "connect_timeout_s": 2.0}
+    quick = {"request_timeout_s": pace.call_s / 3, "heartbeat_s": 1.0, "connect_timeout_s": 2.0}
     adapter = CassandraAdapter.create({**options, **quick}, Environment())
     await adapter.open()
     try:
@@ -142,9 +148,9 @@ async def test_three_nodes_serve_on_with_one_under(
     )
     cell = Cell("cassandra, three nodes", fault.__name__, "one node")
     expect = Expect(serves=True, recovery_s=RECOVERY_S)
-    hit = three_nodes.nodes[1:2]
-    async with opened(three_nodes.options(proxied=True), tables) as adapter:
-        await under_fault(cell, adapter.execute, tables, fault=fault(hit), expect=expect, pace=PACE)
+    steps, pace = fault(three_nodes.nodes[1:2]), pace_of(fault)
+    async with opened(three_nodes.options(proxied=True), tables, pace=pace) as adapter:
+        await under_fault(cell, adapter.execute, tables, fault=steps, expect=expect, pace=pace)
 
 
 @pytest.mark.parametrize(
@@ -173,5 +179,6 @@ async def test_three_nodes_keep_their_promises_with_two_under(
     if notes is Level.EVENTUAL:
         expect = replace(expect, by_part={"notes": True})
         steps = repaired(steps, three_nodes)
-    async with opened(three_nodes.options(proxied=True), tables) as adapter:
-        await under_fault(cell, adapter.execute, tables, fault=steps, expect=expect, pace=PACE)
+    pace = pace_of(fault)
+    async with opened(three_nodes.options(proxied=True), tables, pace=pace) as adapter:
+        await under_fault(cell, adapter.execute, tables, fault=steps, expect=expect, pace=pace)

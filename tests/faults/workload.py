@@ -79,8 +79,8 @@ class Expect:
     """Where a part (`registers`, `accounts`, `notes`, `lines`) differs from `serves`."""
     acknowledged_min: int = 5
     """How many writes of a part are enough to say that it serves, or that it came back."""
-    failover_s: float = 20.0
-    """How much longer the fault may last until the parts that must serve do so again."""
+    failover_s: float = 30.0
+    """How much longer a phase may last until the parts that must serve in it do so."""
     recovery_s: float = 30.0
     """How long after mending every part must take writes again, settle and be readable."""
 
@@ -187,7 +187,7 @@ class _Run:
         for part in self.parts.values():
             await part.prepare()
         async with self._working():
-            await self._until_acknowledged(Phase.HEALTHY, self.pace.healthy_s, {})
+            await self._until_acknowledged(Phase.HEALTHY, self.pace.healthy_s, self._all())
             self.book.phase = Phase.INJECTING
             try:
                 await _carry_out(fault.inject)
@@ -234,6 +234,9 @@ class _Run:
             finally:
                 over.set()
 
+    def _all(self) -> dict[str, int]:
+        return dict.fromkeys(self.parts, self.expect.acknowledged_min)
+
     def _serving(self) -> dict[str, int]:
         return {
             name: self.expect.acknowledged_min
@@ -260,7 +263,7 @@ class _Run:
         """Wait until every part takes writes again; return whether all do."""
         self.book.phase = Phase.RECOVERY
         mended = time.monotonic()
-        wanted = dict.fromkeys(self.parts, self.expect.acknowledged_min)
+        wanted = self._all()
         while self.recovered_s <= self.expect.recovery_s:
             if self._has(Phase.RECOVERY, wanted):
                 return True

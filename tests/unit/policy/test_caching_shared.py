@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from taulu.model import (
+    Key,
+    Source,
+)
+from taulu_memory import MemorySharedCache
+from tests.unit.policy.cached_store import (
+    BEGAN_US,
+    NEAR,
+    Store,
+    cached,
+    name_of,
+    settle,
+)
+from tests.unit.policy.parts import DrivenClock
+
+SHARED = replace(NEAR, tiers=("near", "shared"))
+
+
+async def test_the_shared_tier_spares_the_store_a_second_gateway() -> None:
+    clock = DrivenClock(BEGAN_US, 1_000.0)
+    shared, store = MemorySharedCache(clock), Store(clock)
+    async with (
+        cached(SHARED, store=store, shared=shared, clock=clock) as one,
+        cached(SHARED, store=store, shared=shared, clock=clock) as two,
+    ):
+        await one.put("Ada")
+        await one.get()
+        got = await two.get()
+        assert name_of(got) == "Ada"
+        assert got.facts.source is Source.SHARED_CACHE
+        assert len(store.reads) == 1
+        await one.put("Eve")
+        await settle()
+        assert name_of(await two.get()) == "Eve"
+
+
+async def test_across_gateways_a_lease_lets_one_load_and_the_other_wait_for_it() -> None:
+    clock = DrivenClock(BEGAN_US, 1_000.0)
+    shared, store = MemorySharedCache(clock), Store(clock)
+    async with (
+        cached(SHARED, store=store, shared=shared, clock=clock) as one,
+        cached(SHARED, store=store, shared=shared, clock=clock) as two,
+    ):
+        await one.put("Ada")
+        store.held = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            readers = [group.create_task(it.get()) for it in (one, two) for _ in range(50)]
+            await asyncio.sleep(0.05)
+            store.held.set()
+        assert {name_of(reader.result()) for reader in readers} == {"Ada"}
+        assert len(store.reads) == 1
+
+
+async def test_a_slow_gateway_does_not_fill_the_shared_tier_after_anothers_write() -> None:
+    clock = DrivenClock(BEGAN_US, 1_000.0)
+    shared, store = MemorySharedCache(clock), Store(clock)
+    async with (
+        cached(SHARED, store=store, shared=shared, clock=clock) as one,
+        cached(SHARED, store=store, shared=shared, clock=clock) as two,
+    ):
+        await one.put("Ada")
+        store.held = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            slow = group.create_task(one.get())
+            await settle()
+            held, store.held = store.held, None
+            # The news is lost: only the lease stands between the slow load and the tier.
+            shared.carrier.cut()
+            await two.put("Eve")
+            held.set()
+        assert name_of(slow.result()) == "Ada"
+        assert name_of(await two.get()) == "Eve"
+
+
+async def test_a_shared_tier_that_is_gone_costs_no_reader_more_than_the_store() -> None:
+    clock = DrivenClock(BEGAN_US, 1_000.0)
+    shared = MemorySharedCache(clock)
+    async with cached(SHARED, shared=shared, clock=clock) as it:
+        shared.tier.is_up = False
+        await it.put("Ada")
+        assert name_of(await it.get()) == "Ada"
+        errors = it.stats.tier_errors
+        assert errors == 1
+        await it.get(Key(("other",)))
+        assert it.stats.tier_errors == errors
+        shared.tier.is_up = True
+        it.pass_s(1.0)
+        await it.get(Key(("third",)))
+        assert it.stats.tier_errors == errors
