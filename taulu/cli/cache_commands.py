@@ -64,10 +64,10 @@ def verify_cache(
     )
     beyond = sum(found.beyond for _, found in results)
     checked = sum(found.checked for _, found in results)
+    copies = "1 copy" if checked == 1 else f"{checked} copies"
+    output.say(f"{copies} compared, {beyond or 'none'} beyond the bound of the table")
     if beyond:
-        output.say(f"{beyond} of {checked} copies lie beyond the bound of their table")
         raise typer.Exit(Exit.FAILED)
-    output.say(f"{checked} copies compared, none beyond the bound of its table")
 
 
 async def _verified(client: Client, table: str, sample: int) -> CacheFindings:

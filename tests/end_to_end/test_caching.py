@@ -75,7 +75,7 @@ async def test_an_absent_row_is_remembered_until_it_is_written(pair: GatewayProc
         users = reader.table(USERS)
         assert [await users.get("ada") for _ in range(5)] == [None] * 5
         found = (await counts(reader)).counts
-        assert (found["loads"], found["near_hits"]) == (1, 4)
+        assert (found["loads"], found["near_hits"], found["negatives"]) == (1, 4, 4)
         await writer.table(USERS).put({"user_id": "ada", "age": 1})
 
         async def is_seen() -> bool:
