@@ -59,7 +59,7 @@ def apply_unit(transaction: Transaction, stored: StoredTable, unit: WriteUnit) -
         _apply(transaction, stored, mutation, version)
     _check_partition_rows(transaction, stored, growing)
     stored.tokens.remember(transaction, unit, version)
-    return Written(version=version)
+    return Written(version=version, is_first=True)
 
 
 def _place(stored: StoredTable, key: Key) -> _Place:

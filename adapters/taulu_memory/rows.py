@@ -69,9 +69,8 @@ class Rows:
             after._apply_one(mutation, version, moment)
         self._check_growth(after, unit, moment.now_us)
         self.held = after.held
-        written = Written(version)
-        self.tokens.remember(unit, written, moment.now_us)
-        return written
+        self.tokens.remember(unit, Written(version), moment.now_us)
+        return Written(version, is_first=True)
 
     def _check(self, index: int, condition: Condition, now_us: int) -> None:
         row = self.get(condition.key, now_us)

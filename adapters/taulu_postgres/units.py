@@ -164,7 +164,7 @@ def _decide(draft: Draft, book: TokenBook, unit: WriteUnit) -> Written:
     _check_partition_rows(own, growing)
     own.keep()
     book.remember(unit, own.version)
-    return Written(version=own.version)
+    return Written(version=own.version, is_first=True)
 
 
 def _check(draft: Draft, index: int, condition: Condition) -> None:

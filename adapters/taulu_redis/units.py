@@ -170,7 +170,7 @@ def outcome_of(layout: Layout, unit: WriteUnit, answer: Reply | TauluError) -> W
     verdict, *facts = cast("list[bytes]", answer)
     match verdict:
         case b"done":
-            return Written(int(facts[0]))
+            return Written(int(facts[0]), is_first=len(facts) > 1)
         case b"reused":
             return Failed(reused(layout.table.full_name, unit))
         case b"rows":

@@ -98,6 +98,10 @@ class Channel:
     """When the list of members was last read."""
     _sent_s: float = float("-inf")
     """When something was last sent for sure."""
+    _listed_s: float = float("-inf")
+    """When this member was last seen on the list, or put there."""
+    _is_over: bool = False
+    """Whether this member has taken leave."""
     _failed_s: float = float("-inf")
     """When something could last not be sent."""
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -110,13 +114,21 @@ class Channel:
         Raises:
             Unavailable: The carrier cannot be reached; the others would not know of us.
         """
+        if self.me in await self.carrier.members():
+            # One of this name ended without taking leave. Its last news may have been missed by
+            # some who never heard of it: this epoch begins with a gap, which tells them.
+            self._number += 1
+        begun_s = self.clock.monotonic()
         await self.carrier.enrol(self.me)
+        self._listed_s = begun_s
         await self._send("", ())
         run(self._listen())
         run(self._keep_beating())
 
     async def close(self) -> None:
         """Take leave, so that the others need not wait for us."""
+        # Else a beat would come after the last message, or enter this member again.
+        self._is_over = True
         try:
             await self._send("", (), is_last=True)
             await self.carrier.strike(self.me)
@@ -146,9 +158,10 @@ class Channel:
         """Refuse a write that gateways might miss which have forgotten us.
 
         Raises:
-            Unavailable: Nothing could be sent for half of `forget_s`.
+            Unavailable: For half of `forget_s` nothing could be sent, or this member could not
+                make sure that it is on the list.
         """
-        silent_s = self.clock.monotonic() - self._sent_s
+        silent_s = self.clock.monotonic() - min(self._sent_s, self._listed_s)
         if silent_s > self.options.forget_s / 2:
             raise Unavailable(
                 f"this gateway could not tell the others of writes for {silent_s:.0f} s, so "
@@ -205,6 +218,8 @@ class Channel:
         """Say that this member is there and how far it has counted, and see who else is."""
         try:
             async with self._sending:
+                if self._is_over:
+                    return
                 await self._hand_over(self._message("", (), is_beat=True))
             await self._read_members()
         except TauluError as error:
@@ -217,19 +232,22 @@ class Channel:
 
     async def _read_members(self) -> None:
         begun_s = self.clock.monotonic()
-        async with asyncio.timeout(SEND_S_MAX):
-            try:
+        try:
+            async with asyncio.timeout(SEND_S_MAX):
                 members = await self.carrier.members()
-            except TimeoutError as error:
-                raise Unavailable("the list of members could not be read") from error
+        except TimeoutError as error:
+            raise Unavailable("the list of members could not be read") from error
         for member in members - {self.me} - self._peers.keys():
             self._peers[member] = _Peer(begun_s)
         for member in self._peers.keys() - members:
-            # One that was heard may be cut off, and missing from a list that was lost.
+            # One that was heard may be cut off, and missing from a list that was lost. One that
+            # never was has ended, or was forgotten by others; all its news were missed.
             if not self._peers[member].epoch:
                 del self._peers[member]
-        if self.me not in members:
+                self._miss()
+        if self.me not in members and not self._is_over:
             await self.carrier.enrol(self.me)
+        self._listed_s = begun_s
         self._members_s = begun_s
         await self._forget()
 
@@ -239,7 +257,9 @@ class Channel:
             if now_s - peer.heard_s > self.options.forget_s:
                 _log.warning("member %s was silent for too long and is forgotten", member)
                 await self.carrier.strike(member)
-                del self._peers[member]
+                self._peers.pop(member, None)
+                # Its last news may have been lost, and nobody will tell.
+                self._miss()
 
     async def _listen(self) -> None:
         while True:

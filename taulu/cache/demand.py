@@ -1,7 +1,9 @@
 """Freshness is one comparison: what a level asks of an entry.
 
 Every level is a lower bound of the time at which the entry's read of the store began. SESSION
-may be met by the entry's version instead. A higher level keeps the promise of every lower one.
+may be met by the version of a row instead, where the store orders the writes of each row; not by
+that of a page, for a version says nothing of other rows. A higher level keeps the promise of
+every lower one.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ class Demand:
     session_us: int = 0
     """The begin, on the wall clock, from which on every entry shows what the session saw."""
     session_version: int = 0
-    """The version from which on every entry does; 0 when the session has seen none."""
+    """The version from which on every entry does; 0 when versions prove nothing."""
 
     def met_by(self, entry: Entry, now_s: float, now_us: int) -> bool:
         """Whether the entry may be served."""
@@ -33,9 +35,8 @@ class Demand:
             entry.began_s >= self.began_s_min
             and now_s < entry.keep_until_s
             and (
-                not self.session_version
-                or entry.as_of_us >= self.session_us
-                or entry.version >= self.session_version
+                entry.as_of_us >= self.session_us
+                or 0 < self.session_version <= entry.version
             )
             and not entry.is_over(now_us)
         )
@@ -57,7 +58,13 @@ NO_TRUST = Trust()
 
 
 def demand_of(
-    consistency: Consistency, staleness_us: int, trust: Trust, clock: Clock, skew_s: float
+    consistency: Consistency,
+    staleness_us: int,
+    trust: Trust,
+    clock: Clock,
+    skew_s: float,
+    *,
+    by_version: bool = True,
 ) -> Demand:
     """Return what a level asks.
 
@@ -68,6 +75,7 @@ def demand_of(
         trust: What the channel vouches for.
         clock: Tells the time.
         skew_s: How far the clocks of two gateways may lie apart.
+        by_version: Whether an entry of a session's version shows all that the session saw of it.
     """
     now_s = clock.monotonic()
     bound_s = now_s - staleness_us / 1e6
@@ -84,7 +92,7 @@ def demand_of(
             return replace(
                 demand,
                 session_us=seen_us + int(skew_s * 1e6),
-                session_version=consistency.session_version,
+                session_version=consistency.session_version if by_version else 0,
             )
         case _:
             return demand

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from taulu.cache.demand import Demand
 from taulu.cache.entry import Cached, Entry
@@ -111,15 +111,21 @@ class Loads:
         now_s, now_us = self.room.clock.monotonic(), self.room.clock.now_us()
         to_load: list[_Load] = []
         busy: list[_Load] = []
+        too_old: list[_Load] = []
         for load, answer in zip(loads, answers, strict=True):
             if isinstance(answer, Entry) and demand.met_by(answer, now_s, now_us):
                 self._land(load, Landed(answer, is_from_store=False))
             elif isinstance(answer, Busy):
                 busy.append(load)
+            elif isinstance(answer, Entry) and demand.session_version:
+                too_old.append(load)
             else:
                 load.lease = answer if isinstance(answer, Leased) else None
                 to_load.append(load)
         await self._load(to_load)
+        if too_old:
+            # By version they would do, but not by the bound: ask for younger ones, or a lease.
+            busy += await self._ask(too_old, replace(demand, session_version=0))
         return busy
 
     def _ask_of(self, load: _Load, demand: Demand) -> Ask:
@@ -127,9 +133,8 @@ class Loads:
         behind_us = int((clock.monotonic() - demand.began_s_min) * 1e6)
         skew_us = int(self.room.options.clock_skew_s * 1e6)
         as_of_us = clock.now_us() - behind_us + skew_us
+        as_of_us = max(as_of_us, demand.session_us)
         version = demand.session_version or None
-        if version is not None:
-            as_of_us = max(as_of_us, demand.session_us)
         return Ask(load.want.place.key, load.want.variant, as_of_us, version)
 
     async def _load(self, loads: Sequence[_Load]) -> None:

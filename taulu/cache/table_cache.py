@@ -18,6 +18,7 @@ from taulu.cache.want import Want
 from taulu.model.consistency import Consistency, Level, Source
 from taulu.model.errors import TauluError, TransientError, Unavailable
 from taulu.model.result import Absent
+from taulu.model.row import Key
 from taulu.model.table import CachePolicy, Table
 
 ROUNDS_MAX = 3
@@ -33,6 +34,8 @@ class Served(NamedTuple):
     entry: Entry | None
     source: Source
     is_stale: bool = False
+    is_read_now: bool = False
+    """Whether the store was read for it, at QUORUM, since the reader came."""
 
 
 @dataclass(slots=True)
@@ -44,6 +47,8 @@ class TableCache:
     loads: Loads
     trust: Callable[[], Trust]
     """What the channel of this table vouches for now."""
+    is_ordered: bool = True
+    """Whether the store orders the writes of each row by their versions, whatever clocks say."""
     choose: random.Random = field(default_factory=random.Random)
 
     @property
@@ -51,15 +56,30 @@ class TableCache:
         """What this cache did."""
         return self.loads.stats
 
-    def demand(self, consistency: Consistency) -> Demand:
-        """Return what a level asks of entries now."""
+    def demand(self, consistency: Consistency, wants: Sequence[Want] = ()) -> Demand:
+        """Return what a level asks now of the entries for these wants."""
+        by_version = (
+            consistency.level is Level.SESSION
+            and self.is_ordered
+            and all(isinstance(want.what, Key) for want in wants)
+        )
         return demand_of(
             consistency,
             self.policy.staleness_us,
             self.trust(),
             self.loads.room.clock,
             self.loads.room.options.clock_skew_s,
+            by_version=by_version,
         )
+
+    def session_us(self, entry: Entry) -> int:
+        """Return the time that a session is bound to which has seen an entry.
+
+        Without an order of writes an old version may have come to the store just now.
+        """
+        if self.is_ordered or not entry.version:
+            return entry.session_us
+        return entry.landed_us
 
     async def read(self, wants: Sequence[Want], consistency: Consistency) -> list[Served]:
         """Return what is served for each want, in order; a failure is a value.
@@ -67,7 +87,7 @@ class TableCache:
         What comes back meets the level, or is marked stale.
         """
         arrived_s = self.loads.room.clock.monotonic()
-        demand = self.demand(consistency)
+        demand = self.demand(consistency, wants)
         served: list[Served | None] = [self._near(want, demand) for want in wants]
         for _ in range(ROUNDS_MAX):
             missing = [at for at, got in enumerate(served) if got is None]
@@ -80,7 +100,7 @@ class TableCache:
             alone = self.loads.begin([wants[at] for at in missing], demand, is_alone=True)
             for at, flight in zip(missing, alone, strict=True):
                 landed = await asyncio.shield(flight.done)
-                served[at] = self._of(landed, is_joined=False)
+                served[at] = self._of(flight, landed, arrived_s, is_joined=False)
         return [
             self._rescued(want, got, consistency) for want, got in zip(wants, served, strict=True)
         ]
@@ -145,24 +165,25 @@ class TableCache:
         room = self.loads.room
         for at, (flight, is_joined) in flights.items():
             landed = await asyncio.shield(flight.done)
-            is_ours = not is_joined or (
-                isinstance(landed, Landed) and landed.is_from_store and flight.began_s >= arrived_s
-            )
+            is_ours = not is_joined or _is_read_since(flight, landed, arrived_s)
             if is_joined and isinstance(landed, TauluError):
                 continue
             if isinstance(landed, Landed) and not is_ours:
                 now_s, now_us = room.clock.monotonic(), room.clock.now_us()
                 if not demand.met_by(landed.entry, now_s, now_us):
                     continue
-            served[at] = self._of(landed, is_joined=is_joined)
+            served[at] = self._of(flight, landed, arrived_s, is_joined=is_joined)
 
-    def _of(self, landed: Landed | TauluError, *, is_joined: bool) -> Served:
+    def _of(
+        self, flight: Flight, landed: Landed | TauluError, arrived_s: float, *, is_joined: bool
+    ) -> Served:
         if isinstance(landed, TauluError):
             return Served(landed, None, Source.PRIMARY)
         if is_joined:
             self.stats.joins += 1
         source = Source.PRIMARY if landed.is_from_store else Source.SHARED_CACHE
-        return Served(landed.entry.value, landed.entry, source)
+        is_read_now = _is_read_since(flight, landed, arrived_s)
+        return Served(landed.entry.value, landed.entry, source, is_read_now=is_read_now)
 
     def _rescued(self, want: Want, got: Served | None, consistency: Consistency) -> Served:
         """Return what was got, or an old entry for a store that fails, where that is allowed."""
@@ -182,3 +203,8 @@ class TableCache:
             return got
         self.stats.stale += 1
         return Served(entry.value, entry, Source.NEAR_CACHE, is_stale=True)
+
+
+def _is_read_since(flight: Flight, landed: Landed | TauluError, arrived_s: float) -> bool:
+    """Whether a load read the store after a reader had come."""
+    return isinstance(landed, Landed) and landed.is_from_store and flight.began_s >= arrived_s

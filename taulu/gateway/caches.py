@@ -137,7 +137,10 @@ def make_caching(
         shared = Shared(table.full_name, room.shared.tier, codec, room.breaker, stats, lease_us)
     reader = StoreReader(store, table, policy, room.clock, room.options.load_timeout_s)
     loads: Loads = Loads(room, policy, codec, reader, shared, stats)
-    cache = TableCache(table, policy, loads, lambda: room.trust(is_host_bound=is_host_bound))
+    is_ordered = Feature.WRITE_ORDER in adapter.capabilities_of(table).features
+    cache = TableCache(
+        table, policy, loads, lambda: room.trust(is_host_bound=is_host_bound), is_ordered
+    )
     channel = room.local_channel if is_host_bound else room.shared_channel or room.local_channel
     news = News(
         table.full_name,

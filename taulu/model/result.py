@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from taulu.model.consistency import Facts
@@ -52,6 +52,9 @@ class Written:
     """The unit is durable, with this version on every row it wrote."""
 
     version: int
+    is_first: bool = field(default=False, compare=False)
+    """Whether it is sure that this very call had the effect, and not an earlier one with the
+    same token, since which the rows may have been written anew."""
 
 
 WriteOutcome: TypeAlias = Written | Failed

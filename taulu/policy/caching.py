@@ -127,7 +127,9 @@ class Caching:
         self.cache.stats.passes += 1
         facts = result.facts
         now_us = self.cache.loads.room.clock.now_us()
-        seen_us = min(now_us, facts.version + APPLY_US_MAX) if facts.version else 0
+        seen_us = now_us
+        if self.cache.is_ordered or not facts.version:
+            seen_us = min(now_us, facts.version + APPLY_US_MAX) if facts.version else 0
         return replace(result, facts=replace(facts, session_us=seen_us))
 
     async def _write(self, operation: WriteRows, context: Context) -> WriteResults:
@@ -193,11 +195,11 @@ class Caching:
         source = min((got.source for got in served), key=_SOURCES.index, default=Source.PRIMARY)
         level = consistency.level or Level.EVENTUAL
         return Facts(
-            level=Level.QUORUM if source is Source.PRIMARY else level,
+            level=Level.QUORUM if all(got.is_read_now for got in served) else level,
             version=max((entry.version for entry in entries), default=0),
             as_of_us=min((entry.as_of_us for entry in entries), default=now_us),
             source=source,
-            session_us=max((entry.session_us for entry in entries), default=0),
+            session_us=max((self.cache.session_us(entry) for entry in entries), default=0),
             is_stale=any(got.is_stale for got in served),
         )
 

@@ -67,5 +67,8 @@ class WarmUp:
                     entry = self.loads.entry(row, began_s, as_of_us)
                     room.near.put(place, self.keys.clustering(row.key.clustering), entry)
         finally:
-            room.flights.overhearing.remove(written)
+            # By identity: another table's warm-up may have heard just the same.
+            room.flights.overhearing = [
+                heard for heard in room.flights.overhearing if heard is not written
+            ]
         return page.next_token, len(page.rows)

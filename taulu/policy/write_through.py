@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from taulu.model.operation import Put, WriteUnit
 from taulu.model.result import WriteResults, Written
 from taulu.model.row import Row
 from taulu.model.table import Table
+from taulu.spi.requirements import partitions_of
 
 _TICKET = b"!"
 """The variant of a ticket, which no reader asks for."""
@@ -37,12 +39,15 @@ class Ticket:
             self.through.loads.room.flights.end_write(flight)
 
     def end(self, result: WriteResults | None) -> list[Filled]:
-        """Return the entries of the rows that were written, and that no other write overtook."""
+        """Return the entries of the rows that were written, and that no other write overtook.
+
+        A unit that was sent before has written nothing now: its rows may be other ones since.
+        """
         filled: list[Filled] = []
         for at, put, flight in self.puts:
-            is_first = self.through.loads.room.flights.end_write(flight)
+            is_alone = self.through.loads.room.flights.end_write(flight)
             outcome = None if result is None else result.outcomes[at]
-            if is_first and isinstance(outcome, Written):
+            if is_alone and isinstance(outcome, Written) and outcome.is_first:
                 filled.append(self.through.filled(put, outcome.version, flight.place, self))
         return filled
 
@@ -58,14 +63,19 @@ class WriteThrough:
     def begin(self, units: Sequence[WriteUnit]) -> Ticket:
         """Note that units are about to be written: any write of their places from now on counts.
 
-        Only a unit that puts one row whole, to be kept for ever, says what the row then is.
+        Only a unit that puts one row whole, to be kept for ever, says what the row then is, and
+        only if no other unit of the call touches its partition.
         """
         room = self.loads.room
         now_s = room.clock.monotonic()
         puts: list[tuple[int, Put, Flight]] = []
+        touched = Counter(partition for unit in units for partition in partitions_of(unit))
         for at, unit in enumerate(units):
             put = unit.mutations[0] if len(unit.mutations) == 1 else None
             if not isinstance(put, Put) or put.ttl_us is not None or self.table.ttl_us is not None:
+                continue
+            if touched[put.key.partition] > 1:
+                # The units of a call are independent: any may be the last.
                 continue
             place = Place(self.table.full_name, self.keys.partition(put.key.partition))
             puts.append((at, put, room.flights.begin(place, _TICKET, now_s)))

@@ -15,5 +15,5 @@ end
 
 local function remember(token_key, outcome)
   redis.call('SET', token_key, fingerprint .. ' ' .. outcome, 'PX', remember_ms)
-  return {'done', outcome}
+  return {'done', outcome, 'first'}
 end

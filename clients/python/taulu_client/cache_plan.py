@@ -31,6 +31,8 @@ _FITS: dict[TypeName, Callable[[object], bool]] = {
 }
 
 
+_WRITE_ORDER = "write_order"
+"""The capability of stores that order the writes of each row by their versions."""
 _NOTHING = CacheInfo((), timedelta(0), timedelta(0), timedelta(0))
 
 
@@ -67,6 +69,11 @@ class CachePlan:
     def policy(self) -> CacheInfo:
         """The table's cache policy; one that keeps nothing when it has none any more."""
         return self.info.cache or _NOTHING
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether a row of a session's version shows all that the session saw of it."""
+        return _WRITE_ORDER in self.info.capabilities
 
     @cached_property
     def _codec(self) -> KeyCodec:

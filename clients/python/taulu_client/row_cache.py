@@ -158,6 +158,7 @@ class RowCache:
             self.feed.trust(self.plan.info.name, held.watch),
             self.clock,
             policy.clock_skew.total_seconds(),
+            by_version=self.plan.is_ordered,
         )
         # The end of a row that expires is in `keep_until_s`, on our clock.
         return demand.met_by(held, self.clock.monotonic(), 0)

@@ -109,7 +109,7 @@ class Store:
                     self.rows.pop(key, None)
                 case _:
                     raise AssertionError(mutation)
-        return Written(version)
+        return Written(version, is_first=True)
 
     def _facts(self) -> Facts:
         versions = [row.version for row in self.rows.values()]

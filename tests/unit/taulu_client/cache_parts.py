@@ -31,7 +31,7 @@ INFO = TableInfo(
     "kv",
     (ColumnInfo("id", "string", "partition"), ColumnInfo("name", "string", "data")),
     "embedded",
-    (),
+    ("write_order",),
     Level.EVENTUAL,
     Level.QUORUM,
     None,

@@ -324,6 +324,15 @@ async def test_a_session_is_served_what_it_has_seen(
     assert (await subject.source(wanted) is KEPT) is is_kept
 
 
+async def test_versions_prove_nothing_where_writes_have_no_order(subject: Subject) -> None:
+    wanted = Consistency(Level.SESSION, session_version=100, session_us=999_900_000)
+    await subject.read()
+    assert await subject.source(wanted) is KEPT
+    subject.cache.described(replace(INFO, capabilities=()))
+    await subject.read()
+    assert await subject.source(wanted) is LOADED
+
+
 async def test_a_failed_load_is_its_own_readers_and_others_try_again(subject: Subject) -> None:
     answers = iter([Unavailable("away"), row(), row()])
     subject.answers = lambda: next(answers)
