@@ -176,6 +176,7 @@ def test_tables_are_listed(gateway: GatewayProcess) -> None:
         ("demo.credits", "counter"),
         ("demo.events", "log"),
         ("demo.orders", "wide"),
+        ("demo.prices", "kv"),
         ("demo.users", "kv"),
     ]
     assert "demo.users" in taulu("tables", "demo", address=gateway.address).stdout
