@@ -33,6 +33,8 @@ LOOK_AGAIN_S = 0.05
 """How often a copy that differs is looked at."""
 EXAMPLES_MAX = 20
 
+_ROW = b""
+
 StoreRead = Callable[[Sequence[Key]], Awaitable[Sequence[Row | Absent | TauluError]]]
 """Reads rows from the store at its highest level: one outcome for each key, in order."""
 
@@ -117,8 +119,7 @@ class Verification:
         Raises:
             TauluError: The store cannot be read.
         """
-        near = self.cache.loads.room.near
-        places = near.sample(self.cache.table.full_name, places_max, self.choose)
+        places = self._sample(places_max)
         findings = Findings(len(places))
         for at in range(0, len(places), PLACES_AT_ONCE):
             part = places[at : at + PLACES_AT_ONCE]
@@ -131,13 +132,24 @@ class Verification:
             await self._look_again(findings)
         yield findings
 
+    def _sample(self, places_max: int) -> list[Place]:
+        room, name = self.cache.loads.room, self.cache.table.full_name
+        if self.cache.loads.is_near:
+            return room.near.sample(name, places_max, self.choose)
+        # Nobody lists what lies in the shared tier: take what is read most.
+        return [place for place, _ in room.tally.hottest(name, places_max)]
+
     async def _compare(self, places: Sequence[Place], findings: Findings) -> None:
         copies = [
             _Copy(place, variant, "near", entry)
             for place in places
             for variant, entry in self.cache.loads.room.near.variants(place).items()
         ]
-        copies += await self._shared([(copy.place, copy.variant) for copy in copies])
+        wanted = [(copy.place, copy.variant) for copy in copies]
+        if not self.cache.loads.is_near:
+            # The row of a kv table; of a wide one it is not known which are there.
+            wanted = [(place, _ROW) for place in places]
+        copies += await self._shared(wanted)
         live = [copy for copy in copies if self._is_live(copy.entry)]
         shown = [(copy, key, value) for copy in live for key, value in self._shown(copy)]
         keys = list(dict.fromkeys(key for _, key, _ in shown))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from taulu.wire.values import duration_message, key_message
 SERVICE = "taulu.v1.CacheService"
 BEAT_S = 0.5
 """How often a client that watches hears how far all news have come, if there is none."""
+REST_S = 0.0002
+"""How long a client's stream rests after a response, for each client that watches: so all of
+them together get so many responses a second and no more, however much is written."""
 WATCHERS_MAX = 1_000
 """How many clients may watch one worker at once."""
 WATCHED_TABLES_MAX = 200
@@ -78,6 +82,8 @@ class CacheService:
                 # Nothing is awaited from here to the reply: what it vouches for, it has told.
                 missed, watcher.has_missed = watcher.has_missed, False
                 yield self._news(caches, places, missed=missed)
+                # What comes meanwhile goes with the next response.
+                await asyncio.sleep(REST_S * len(room.watchers))
         finally:
             room.watchers.remove(watcher)
 

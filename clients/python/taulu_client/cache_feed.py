@@ -163,7 +163,7 @@ class Feed:
         """Hear one stream until it ends or is to be renewed.
 
         Raises:
-            TauluError: It broke, or was silent for too long.
+            TauluError: It broke, was silent for too long, or comes from the future.
         """
         if not names:
             raise Unavailable("the gateway caches none of the tables any more")
@@ -189,6 +189,8 @@ class Feed:
             listener = self._listeners.get(gone.table)
             if listener is not None:
                 listener.dropped(gone.places)
+        if clocks.earliest(message.sent_us, now_s) > now_s:
+            raise Unavailable("this machine was asleep, or its clock lags behind the gateway's")
         if not self.number or message.missed:
             self._count += 1
             self.number, self.heard_s = self._count, now_s

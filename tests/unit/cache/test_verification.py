@@ -168,6 +168,18 @@ async def test_the_shared_tier_is_compared_too(monkeypatch: pytest.MonkeyPatch) 
         assert (found.checked, found.lagging, found.beyond) == (2, 2, 0)
 
 
+async def test_a_table_without_a_near_tier_is_compared_by_what_is_read_most() -> None:
+    async with cached() as bare:
+        clock = bare.clock
+    policy = replace(NEAR, tiers=("shared",))
+    async with cached(policy, shared=MemorySharedCache(clock), clock=clock) as subject:
+        await subject.put("Ada")
+        for _ in range(40):
+            await subject.get()
+        found = await verify(subject)
+        assert (found.sampled, found.checked, found.lagging) == (1, 1, 0)
+
+
 def test_staleness_counts_copies_that_agree_as_fresh() -> None:
     found = Findings(10, checked=100)
     assert found.staleness_us(1.0) == 0

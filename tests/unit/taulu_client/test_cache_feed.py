@@ -100,6 +100,7 @@ async def test_the_way_makes_nothing_fresher(subject: Subject) -> None:
 async def test_places_are_dropped_before_more_is_trusted(subject: Subject) -> None:
     stream = await subject.gateway.next_stream()
     await subject.send(stream, news(40 * S))
+    subject.clock.seconds += 2.0
     await subject.send(stream, news(41 * S, places=(b"a", b"b")))
     await subject.send(stream, news(42 * S, places=(b"c",), table="demo.unknown"))
     assert subject.ears.keys == [b"a", b"b"]
@@ -108,6 +109,7 @@ async def test_places_are_dropped_before_more_is_trusted(subject: Subject) -> No
 async def test_what_is_not_vouched_for_is_not_trusted(subject: Subject) -> None:
     stream = await subject.gateway.next_stream()
     await subject.send(stream, news(40 * S))
+    subject.clock.seconds += 2.0
     await subject.send(stream, news(41 * S, vouched=False))
     assert subject.trust() == NO_TRUST
     await subject.send(stream, news(42 * S))
@@ -159,6 +161,16 @@ async def test_a_stream_is_renewed_before_clocks_drift_apart(subject: Subject) -
     await subject.send(stream, news(40 * S))
     assert await subject.gateway.next_stream() is not stream
     assert subject.trust() == NO_TRUST
+
+
+async def test_a_machine_that_was_asleep_hears_another_stream(subject: Subject) -> None:
+    """Its clock stood still while the worker's went on: what was told is from its future."""
+    stream = await subject.gateway.next_stream()
+    await subject.send(stream, news(40 * S))
+    subject.clock.seconds += 1.0
+    await subject.send(stream, news(3_600 * S))
+    assert subject.trust() == NO_TRUST
+    assert await subject.gateway.next_stream() is not stream
 
 
 async def test_one_stream_watches_all_tables_that_can_be(subject: Subject) -> None:
