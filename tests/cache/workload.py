@@ -147,5 +147,7 @@ async def _settled(world: World) -> None:
     for gateway in world.gateways:
         for table in world.tables:
             for level in LEVELS:
-                keys = tuple(keys_of(world, table))
-                await read_rows(world, gateway, table, keys, level, None)
+                keys = keys_of(world, table)
+                for at in range(0, len(keys), table.limits.batch_keys):
+                    some = tuple(keys[at : at + table.limits.batch_keys])
+                    await read_rows(world, gateway, table, some, level, None)
