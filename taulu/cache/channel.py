@@ -142,6 +142,18 @@ class Channel:
         until_s = min((peer.until_s for peer in self._peers.values()), default=self._members_s)
         return Trust(self._since_s, min(until_s, self._members_s))
 
+    def why_not(self, bound_s: float) -> str:
+        """Return why nothing older than a bound is vouched for; empty when it is."""
+        now_s = self.clock.monotonic()
+        if self._since_s == float("inf"):
+            return "the others' news cannot be heard"
+        if now_s - self._members_s > bound_s:
+            return "the list of members could not be read"
+        for member, peer in self._peers.items():
+            if now_s - peer.until_s > bound_s:
+                return f"member {member} has been silent for {now_s - peer.heard_s:.1f} s"
+        return ""
+
     def check_not_cut_off(self, table: str) -> None:
         """Refuse a write that gateways might miss which have forgotten us.
 

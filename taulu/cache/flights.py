@@ -72,6 +72,11 @@ class Flights:
         for fenced in self.overhearing:
             fenced.add(place)
 
+    def fence_all(self) -> None:
+        """Fence the loads of all places."""
+        for place in list(self._by_place):
+            self.fence(place)
+
     def _forget(self, flight: Flight) -> None:
         flights = self._by_place.get(flight.place)
         if flights is None or flight not in flights:

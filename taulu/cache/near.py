@@ -82,6 +82,10 @@ class NearCache:
         if cause != "replaced":
             self._live.discard(place)
 
+    def places_of(self, table: str) -> int:
+        """Return how many places of a table are held, about."""
+        return sum(place.table == table for place in self._live)
+
     @property
     def bytes(self) -> int:
         """How much is held, in bytes."""

@@ -22,13 +22,13 @@ class CacheStats:
     passes: int = 0
     """Entries that no cache may serve: by level, by columns or by query."""
     negatives: int = 0
-    """Hits, of near or shared, on what is absent."""
+    """Hits of the near cache on what is absent."""
     stale: int = 0
     """Entries served though the store could not be read, where the table allows it."""
     fenced: int = 0
     """Loads that a write overtook, so that they filled nothing."""
     drops: int = 0
-    """Places dropped for a write, one's own or another's."""
+    """Places dropped for writes through this worker."""
     tier_errors: int = 0
     """Calls of the shared tier that failed."""
     checked: int = 0

@@ -17,6 +17,7 @@ from taulu.cache.stats import CacheStats
 from taulu.cache.want import Want
 from taulu.model.consistency import Consistency, Level, Source
 from taulu.model.errors import TauluError, TransientError, Unavailable
+from taulu.model.result import Absent
 from taulu.model.row import Key
 from taulu.model.table import CachePolicy, Table
 
@@ -120,6 +121,7 @@ class TableCache:
         if self._is_due(entry, now_s):
             self._refresh(want)
         self.stats.near_hits += 1
+        self.stats.negatives += isinstance(entry.value, Absent)
         return Served(entry.value, entry, Source.NEAR_CACHE)
 
     def _is_due(self, entry: Entry, now_s: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -35,11 +36,10 @@ class Watcher:
 
     async def next(self, wait_s: float) -> list[Place]:
         """Return what has come, as soon as something has, or nothing after a time."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._arrived.wait()
-        except TimeoutError:
-            return []
+        # What came just as the time ran out is taken too: what is vouched for covers it.
         self._arrived.clear()
         waiting, self._waiting = self._waiting, []
         return waiting
@@ -65,3 +65,7 @@ class Watchers:
         """Tell all that places were written."""
         for watcher in self._watchers:
             watcher.tell(places)
+
+    def __len__(self) -> int:
+        """Return how many clients watch."""
+        return len(self._watchers)

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from taulu.cli import counter_commands, log_commands, row_commands, server_commands
+from taulu.cli import cache_commands, counter_commands, log_commands, row_commands, server_commands
 from taulu.cli.exits import EPILOG, Exit, exit_of
 from taulu.model.errors import TauluError
 
@@ -23,6 +23,8 @@ app.command()(row_commands.get)
 app.command()(row_commands.put)
 app.command()(row_commands.query)
 app.command()(row_commands.scan)
+app.command("verify-cache")(cache_commands.verify_cache)
+app.add_typer(cache_commands.app, name="cache")
 app.add_typer(counter_commands.app, name="counter")
 app.add_typer(log_commands.app, name="log")
 app.add_typer(server_commands.schema_app, name="schema")

@@ -23,7 +23,7 @@ from typing import cast
 from uuid import UUID
 
 from taulu.model.errors import Corrupt
-from taulu.model.row import Key
+from taulu.model.row import Key, Partition
 from taulu.model.table import Table
 from taulu.model.value import KeyValue, TypeName
 
@@ -147,6 +147,14 @@ class KeyCodec:
         return Key(
             self._values(self._partition, partition), self._values(self._clustering, clustering)
         )
+
+    def partition_of(self, partition: bytes) -> Partition:
+        """Decode partition key values.
+
+        Raises:
+            Corrupt: The bytes are no partition key of this table.
+        """
+        return self._values(self._partition, partition)
 
     def _values(self, parts: tuple[_Part, ...], data: bytes) -> tuple[KeyValue, ...]:
         values: list[KeyValue] = []

@@ -37,6 +37,8 @@ class Gateway:
     """By full table name."""
     room: CacheRoom | None = None
     """What the caches of this worker share; None when no table is cached."""
+    run: int = 0
+    """Which run of a worker this is, for clients that cache; 0 when no table is cached."""
 
     async def __call__(self, operation: Operation[ResultT], context: Context) -> ResultT:
         """Route an operation to its table.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ async def open_gateway(
             bindings[table.full_name] = Binding(table, adapter, pipeline.handler, pipeline.cached)
         if room is not None:
             _warm_up(bindings.values(), room)
-        yield Gateway(bindings, room)
+        yield Gateway(bindings, room, 0 if room is None else secrets.randbits(62) + 1)
 
 
 def _warm_up(bindings: Iterable[Binding], room: CacheRoom) -> None:

@@ -23,6 +23,7 @@ class Source(Enum):
     SHARED_CACHE = "shared_cache"
     REPLICA = "replica"
     PRIMARY = "primary"
+    CLIENT_CACHE = "client_cache"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from taulu.gateway import Binding, Gateway
 from taulu.model.errors import InvalidPageToken
-from taulu.model.table import Column, Kind, Table
+from taulu.model.table import CachePolicy, Column, Kind, Table
 from taulu.server.method import Call, Method
 from taulu.v1 import catalog_pb2 as pb
 from taulu.wire.facts import level_message
@@ -79,6 +79,25 @@ class CatalogService:
             ttl=None if table.ttl_us is None else duration_message(table.ttl_us),
             limits=self._limits(table),
             partition_count=table.log_partitions,
+            cache=None if table.cache is None else self._cache(table.cache),
+            max_staleness=None
+            if table.staleness_us_max is None
+            else duration_message(table.staleness_us_max),
+        )
+
+    def _cache(self, policy: CachePolicy) -> pb.CacheInfo:
+        room = self.gateway.room
+        skew_s = 0.0 if room is None else room.options.clock_skew_s
+        return pb.CacheInfo(
+            tiers=policy.tiers,
+            ttl=duration_message(policy.ttl_us),
+            negative_ttl=duration_message(policy.negative_ttl_us),
+            staleness=duration_message(policy.staleness_us),
+            columns=policy.columns,
+            queries=policy.has_queries,
+            write_through=policy.is_write_through,
+            serve_stale_on_error=policy.serve_stale_on_error,
+            clock_skew=duration_message(int(skew_s * 1e6)),
         )
 
     def _limits(self, table: Table) -> pb.TableLimits:

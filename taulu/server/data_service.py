@@ -8,12 +8,14 @@ from typing import Any
 
 from taulu.gateway import Gateway
 from taulu.model.clock import Clock
+from taulu.model.consistency import Facts
 from taulu.model.operation import GetRows, Page, QueryRows, ScanRows, WriteRows
 from taulu.model.result import Failed, RowOutcome, Written
 from taulu.model.row import Row
 from taulu.policy.sift import merge, sift
 from taulu.server.counts import check_keys, check_units
 from taulu.server.method import Call, Method
+from taulu.v1 import consistency_pb2
 from taulu.v1 import data_pb2 as pb
 from taulu.wire.errors import error_message
 from taulu.wire.facts import consistency_from, facts_message, level_from
@@ -56,7 +58,7 @@ class DataService:
         if isinstance(outcome, Failed):
             raise outcome.error
         row = row_message(outcome) if isinstance(outcome, Row) else None
-        return pb.GetResponse(row=row, facts=facts_message(result.facts, self.clock))
+        return pb.GetResponse(row=row, facts=self._facts(result.facts))
 
     async def batch_get(self, request: pb.BatchGetRequest, call: Call) -> pb.BatchGetResponse:
         """Read many rows."""
@@ -71,7 +73,7 @@ class DataService:
         result = await self.gateway(operation, call.context)
         return pb.BatchGetResponse(
             outcomes=[_row_outcome(outcome) for outcome in merge(result.outcomes, failed)],
-            facts=facts_message(result.facts, self.clock),
+            facts=self._facts(result.facts),
         )
 
     async def query(self, request: pb.QueryRequest, call: Call) -> pb.QueryResponse:
@@ -89,7 +91,7 @@ class DataService:
         return pb.QueryResponse(
             rows=[row_message(row) for row in page.rows],
             next_page_token=page.next_token,
-            facts=facts_message(page.facts, self.clock),
+            facts=self._facts(page.facts),
         )
 
     async def scan(self, request: pb.ScanRequest, call: Call) -> AsyncIterator[pb.ScanResponse]:
@@ -109,7 +111,7 @@ class DataService:
             yield pb.ScanResponse(
                 rows=[row_message(row) for row in page.rows],
                 next_page_token=page.next_token,
-                facts=facts_message(page.facts, self.clock),
+                facts=self._facts(page.facts),
             )
             token = page.next_token
             if not token:
@@ -129,7 +131,7 @@ class DataService:
         outcome = result.outcomes[0]
         if isinstance(outcome, Failed):
             raise outcome.error
-        return pb.WriteResponse(facts=facts_message(result.facts, self.clock))
+        return pb.WriteResponse(facts=self._facts(result.facts))
 
     async def batch_write(self, request: pb.BatchWriteRequest, call: Call) -> pb.BatchWriteResponse:
         """Apply many independent units."""
@@ -139,8 +141,11 @@ class DataService:
         result = await self.gateway(operation, call.context)
         return pb.BatchWriteResponse(
             outcomes=[_write_outcome(outcome) for outcome in merge(result.outcomes, failed)],
-            facts=facts_message(result.facts, self.clock),
+            facts=self._facts(result.facts),
         )
+
+    def _facts(self, facts: Facts) -> consistency_pb2.ReplyFacts:
+        return facts_message(facts, self.clock, self.gateway.run)
 
 
 def _page(rows_max: int, token: str, bytes_max: int = 0) -> Page:

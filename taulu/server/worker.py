@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from taulu.gateway import GatewayOptions, open_gateway
 from taulu.model.errors import TauluError
 from taulu.model.table import Table
+from taulu.server.cache_service import CacheService, worker_message
 from taulu.server.catalog_service import CatalogService
 from taulu.server.counter_service import CounterService
 from taulu.server.data_service import DataService
@@ -77,6 +78,7 @@ async def _serve(options: WorkerOptions, number: int, pipe: Connection) -> None:
             *CounterService(gateway, clock).methods(),
             *LogService(gateway, clock).methods(),
             *CatalogService(gateway, options.transport.request_bytes_max).methods(),
+            *CacheService(gateway, clock, worker_message(environment, gateway.run)).methods(),
         ]
         transport = GrpcioTransport(methods, options.transport, clock)
         await transport.start()

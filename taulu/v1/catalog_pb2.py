@@ -26,31 +26,33 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from taulu.v1 import consistency_pb2 as taulu_dot_v1_dot_consistency__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16taulu/v1/catalog.proto\x12\x08taulu.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1ataulu/v1/consistency.proto\"\xf3\x02\n\x05Table\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\x04kind\x18\x02 \x01(\x0e\x32\x13.taulu.v1.TableKind\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x0b\n\x03\x64oc\x18\x04 \x01(\t\x12!\n\x07\x63olumns\x18\x05 \x03(\x0b\x32\x10.taulu.v1.Column\x12\x0f\n\x07\x61\x64\x61pter\x18\x06 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x07 \x03(\t\x12\x34\n\x10read_consistency\x18\x08 \x01(\x0e\x32\x1a.taulu.v1.ConsistencyLevel\x12\x35\n\x11write_consistency\x18\t \x01(\x0e\x32\x1a.taulu.v1.ConsistencyLevel\x12&\n\x03ttl\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12%\n\x06limits\x18\x0b \x01(\x0b\x32\x15.taulu.v1.TableLimits\x12\x17\n\x0fpartition_count\x18\x0c \x01(\x05\"U\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\"\n\x04role\x18\x03 \x01(\x0e\x32\x14.taulu.v1.ColumnRole\x12\x0b\n\x03\x64oc\x18\x04 \x01(\t\"\xb7\x01\n\x0bTableLimits\x12\x11\n\trow_bytes\x18\x01 \x01(\x05\x12\x12\n\nbatch_keys\x18\x02 \x01(\x05\x12\x13\n\x0b\x62\x61tch_units\x18\x03 \x01(\x05\x12\x16\n\x0eunit_mutations\x18\x04 \x01(\x05\x12\x11\n\tpage_rows\x18\x05 \x01(\x05\x12\x12\n\npage_bytes\x18\x06 \x01(\x05\x12\x15\n\rrequest_bytes\x18\x07 \x01(\x05\x12\x16\n\x0epartition_rows\x18\x08 \x01(\x03\"M\n\x11ListTablesRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"N\n\x12ListTablesResponse\x12\x1f\n\x06tables\x18\x01 \x03(\x0b\x32\x0f.taulu.v1.Table\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x0fGetTableRequest\x12\r\n\x05table\x18\x01 \x01(\t\"2\n\x10GetTableResponse\x12\x1e\n\x05table\x18\x01 \x01(\x0b\x32\x0f.taulu.v1.Table*{\n\tTableKind\x12\x1a\n\x16TABLE_KIND_UNSPECIFIED\x10\x00\x12\x11\n\rTABLE_KIND_KV\x10\x01\x12\x13\n\x0fTABLE_KIND_WIDE\x10\x02\x12\x16\n\x12TABLE_KIND_COUNTER\x10\x03\x12\x12\n\x0eTABLE_KIND_LOG\x10\x04*\xab\x01\n\nColumnRole\x12\x1b\n\x17\x43OLUMN_ROLE_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x43OLUMN_ROLE_PARTITION_KEY\x10\x01\x12$\n COLUMN_ROLE_CLUSTERING_ASCENDING\x10\x02\x12%\n!COLUMN_ROLE_CLUSTERING_DESCENDING\x10\x03\x12\x14\n\x10\x43OLUMN_ROLE_DATA\x10\x04\x32\x9c\x01\n\x0e\x43\x61talogService\x12G\n\nListTables\x12\x1b.taulu.v1.ListTablesRequest\x1a\x1c.taulu.v1.ListTablesResponse\x12\x41\n\x08GetTable\x12\x19.taulu.v1.GetTableRequest\x1a\x1a.taulu.v1.GetTableResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16taulu/v1/catalog.proto\x12\x08taulu.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1ataulu/v1/consistency.proto\"\xc9\x03\n\x05Table\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\x04kind\x18\x02 \x01(\x0e\x32\x13.taulu.v1.TableKind\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x0b\n\x03\x64oc\x18\x04 \x01(\t\x12!\n\x07\x63olumns\x18\x05 \x03(\x0b\x32\x10.taulu.v1.Column\x12\x0f\n\x07\x61\x64\x61pter\x18\x06 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x07 \x03(\t\x12\x34\n\x10read_consistency\x18\x08 \x01(\x0e\x32\x1a.taulu.v1.ConsistencyLevel\x12\x35\n\x11write_consistency\x18\t \x01(\x0e\x32\x1a.taulu.v1.ConsistencyLevel\x12&\n\x03ttl\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12%\n\x06limits\x18\x0b \x01(\x0b\x32\x15.taulu.v1.TableLimits\x12\x17\n\x0fpartition_count\x18\x0c \x01(\x05\x12\"\n\x05\x63\x61\x63he\x18\r \x01(\x0b\x32\x13.taulu.v1.CacheInfo\x12\x30\n\rmax_staleness\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa7\x02\n\tCacheInfo\x12\r\n\x05tiers\x18\x01 \x03(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cnegative_ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tstaleness\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07\x63olumns\x18\x05 \x03(\t\x12\x0f\n\x07queries\x18\x06 \x01(\x08\x12\x15\n\rwrite_through\x18\x07 \x01(\x08\x12\x1c\n\x14serve_stale_on_error\x18\x08 \x01(\x08\x12-\n\nclock_skew\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"U\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\"\n\x04role\x18\x03 \x01(\x0e\x32\x14.taulu.v1.ColumnRole\x12\x0b\n\x03\x64oc\x18\x04 \x01(\t\"\xb7\x01\n\x0bTableLimits\x12\x11\n\trow_bytes\x18\x01 \x01(\x05\x12\x12\n\nbatch_keys\x18\x02 \x01(\x05\x12\x13\n\x0b\x62\x61tch_units\x18\x03 \x01(\x05\x12\x16\n\x0eunit_mutations\x18\x04 \x01(\x05\x12\x11\n\tpage_rows\x18\x05 \x01(\x05\x12\x12\n\npage_bytes\x18\x06 \x01(\x05\x12\x15\n\rrequest_bytes\x18\x07 \x01(\x05\x12\x16\n\x0epartition_rows\x18\x08 \x01(\x03\"M\n\x11ListTablesRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"N\n\x12ListTablesResponse\x12\x1f\n\x06tables\x18\x01 \x03(\x0b\x32\x0f.taulu.v1.Table\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x0fGetTableRequest\x12\r\n\x05table\x18\x01 \x01(\t\"2\n\x10GetTableResponse\x12\x1e\n\x05table\x18\x01 \x01(\x0b\x32\x0f.taulu.v1.Table*{\n\tTableKind\x12\x1a\n\x16TABLE_KIND_UNSPECIFIED\x10\x00\x12\x11\n\rTABLE_KIND_KV\x10\x01\x12\x13\n\x0fTABLE_KIND_WIDE\x10\x02\x12\x16\n\x12TABLE_KIND_COUNTER\x10\x03\x12\x12\n\x0eTABLE_KIND_LOG\x10\x04*\xab\x01\n\nColumnRole\x12\x1b\n\x17\x43OLUMN_ROLE_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x43OLUMN_ROLE_PARTITION_KEY\x10\x01\x12$\n COLUMN_ROLE_CLUSTERING_ASCENDING\x10\x02\x12%\n!COLUMN_ROLE_CLUSTERING_DESCENDING\x10\x03\x12\x14\n\x10\x43OLUMN_ROLE_DATA\x10\x04\x32\x9c\x01\n\x0e\x43\x61talogService\x12G\n\nListTables\x12\x1b.taulu.v1.ListTablesRequest\x1a\x1c.taulu.v1.ListTablesResponse\x12\x41\n\x08GetTable\x12\x19.taulu.v1.GetTableRequest\x1a\x1a.taulu.v1.GetTableResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taulu.v1.catalog_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TABLEKIND']._serialized_start=988
-  _globals['_TABLEKIND']._serialized_end=1111
-  _globals['_COLUMNROLE']._serialized_start=1114
-  _globals['_COLUMNROLE']._serialized_end=1285
+  _globals['_TABLEKIND']._serialized_start=1372
+  _globals['_TABLEKIND']._serialized_end=1495
+  _globals['_COLUMNROLE']._serialized_start=1498
+  _globals['_COLUMNROLE']._serialized_end=1669
   _globals['_TABLE']._serialized_start=97
-  _globals['_TABLE']._serialized_end=468
-  _globals['_COLUMN']._serialized_start=470
-  _globals['_COLUMN']._serialized_end=555
-  _globals['_TABLELIMITS']._serialized_start=558
-  _globals['_TABLELIMITS']._serialized_end=741
-  _globals['_LISTTABLESREQUEST']._serialized_start=743
-  _globals['_LISTTABLESREQUEST']._serialized_end=820
-  _globals['_LISTTABLESRESPONSE']._serialized_start=822
-  _globals['_LISTTABLESRESPONSE']._serialized_end=900
-  _globals['_GETTABLEREQUEST']._serialized_start=902
-  _globals['_GETTABLEREQUEST']._serialized_end=934
-  _globals['_GETTABLERESPONSE']._serialized_start=936
-  _globals['_GETTABLERESPONSE']._serialized_end=986
-  _globals['_CATALOGSERVICE']._serialized_start=1288
-  _globals['_CATALOGSERVICE']._serialized_end=1444
+  _globals['_TABLE']._serialized_end=554
+  _globals['_CACHEINFO']._serialized_start=557
+  _globals['_CACHEINFO']._serialized_end=852
+  _globals['_COLUMN']._serialized_start=854
+  _globals['_COLUMN']._serialized_end=939
+  _globals['_TABLELIMITS']._serialized_start=942
+  _globals['_TABLELIMITS']._serialized_end=1125
+  _globals['_LISTTABLESREQUEST']._serialized_start=1127
+  _globals['_LISTTABLESREQUEST']._serialized_end=1204
+  _globals['_LISTTABLESRESPONSE']._serialized_start=1206
+  _globals['_LISTTABLESRESPONSE']._serialized_end=1284
+  _globals['_GETTABLEREQUEST']._serialized_start=1286
+  _globals['_GETTABLEREQUEST']._serialized_end=1318
+  _globals['_GETTABLERESPONSE']._serialized_start=1320
+  _globals['_GETTABLERESPONSE']._serialized_end=1370
+  _globals['_CATALOGSERVICE']._serialized_start=1672
+  _globals['_CATALOGSERVICE']._serialized_end=1828
 # @@protoc_insertion_point(module_scope)

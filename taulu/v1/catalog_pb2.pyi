@@ -38,7 +38,7 @@ COLUMN_ROLE_CLUSTERING_DESCENDING: ColumnRole
 COLUMN_ROLE_DATA: ColumnRole
 
 class Table(_message.Message):
-    __slots__ = ("name", "kind", "owner", "doc", "columns", "adapter", "capabilities", "read_consistency", "write_consistency", "ttl", "limits", "partition_count")
+    __slots__ = ("name", "kind", "owner", "doc", "columns", "adapter", "capabilities", "read_consistency", "write_consistency", "ttl", "limits", "partition_count", "cache", "max_staleness")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +51,8 @@ class Table(_message.Message):
     TTL_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     PARTITION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CACHE_FIELD_NUMBER: _ClassVar[int]
+    MAX_STALENESS_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: TableKind
     owner: str
@@ -63,7 +65,31 @@ class Table(_message.Message):
     ttl: _duration_pb2.Duration
     limits: TableLimits
     partition_count: int
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[TableKind, str]] = ..., owner: _Optional[str] = ..., doc: _Optional[str] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., adapter: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., read_consistency: _Optional[_Union[_consistency_pb2.ConsistencyLevel, str]] = ..., write_consistency: _Optional[_Union[_consistency_pb2.ConsistencyLevel, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[TableLimits, _Mapping]] = ..., partition_count: _Optional[int] = ...) -> None: ...
+    cache: CacheInfo
+    max_staleness: _duration_pb2.Duration
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[TableKind, str]] = ..., owner: _Optional[str] = ..., doc: _Optional[str] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., adapter: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., read_consistency: _Optional[_Union[_consistency_pb2.ConsistencyLevel, str]] = ..., write_consistency: _Optional[_Union[_consistency_pb2.ConsistencyLevel, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[TableLimits, _Mapping]] = ..., partition_count: _Optional[int] = ..., cache: _Optional[_Union[CacheInfo, _Mapping]] = ..., max_staleness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class CacheInfo(_message.Message):
+    __slots__ = ("tiers", "ttl", "negative_ttl", "staleness", "columns", "queries", "write_through", "serve_stale_on_error", "clock_skew")
+    TIERS_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_TTL_FIELD_NUMBER: _ClassVar[int]
+    STALENESS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    WRITE_THROUGH_FIELD_NUMBER: _ClassVar[int]
+    SERVE_STALE_ON_ERROR_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_SKEW_FIELD_NUMBER: _ClassVar[int]
+    tiers: _containers.RepeatedScalarFieldContainer[str]
+    ttl: _duration_pb2.Duration
+    negative_ttl: _duration_pb2.Duration
+    staleness: _duration_pb2.Duration
+    columns: _containers.RepeatedScalarFieldContainer[str]
+    queries: bool
+    write_through: bool
+    serve_stale_on_error: bool
+    clock_skew: _duration_pb2.Duration
+    def __init__(self, tiers: _Optional[_Iterable[str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., negative_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., staleness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., columns: _Optional[_Iterable[str]] = ..., queries: bool = ..., write_through: bool = ..., serve_stale_on_error: bool = ..., clock_skew: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Column(_message.Message):
     __slots__ = ("name", "type", "role", "doc")

@@ -25,21 +25,21 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ataulu/v1/consistency.proto\x12\x08taulu.v1\x1a\x1egoogle/protobuf/duration.proto\"\x81\x01\n\x0b\x43onsistency\x12)\n\x05level\x18\x01 \x01(\x0e\x32\x1a.taulu.v1.ConsistencyLevel\x12\x30\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rsession_token\x18\x03 \x01(\t\"\xbe\x01\n\nReplyFacts\x12/\n\x0b\x63onsistency\x18\x01 \x01(\x0e\x32\x1a.taulu.v1.ConsistencyLevel\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12&\n\x03\x61ge\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12 \n\x06source\x18\x04 \x01(\x0e\x32\x10.taulu.v1.Source\x12\x15\n\rsession_token\x18\x05 \x01(\t\x12\r\n\x05stale\x18\x06 \x01(\x08\"9\n\x10IdempotencyToken\x12\x16\n\x0e\x63reate_time_us\x18\x01 \x01(\x03\x12\r\n\x05nonce\x18\x02 \x01(\t*\xdf\x01\n\x10\x43onsistencyLevel\x12!\n\x1d\x43ONSISTENCY_LEVEL_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x43ONSISTENCY_LEVEL_EVENTUAL\x10\x01\x12\'\n#CONSISTENCY_LEVEL_BOUNDED_STALENESS\x10\x02\x12\x1d\n\x19\x43ONSISTENCY_LEVEL_SESSION\x10\x03\x12\x1c\n\x18\x43ONSISTENCY_LEVEL_QUORUM\x10\x04\x12\"\n\x1e\x43ONSISTENCY_LEVEL_LINEARIZABLE\x10\x05*x\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x15\n\x11SOURCE_NEAR_CACHE\x10\x01\x12\x17\n\x13SOURCE_SHARED_CACHE\x10\x02\x12\x12\n\x0eSOURCE_REPLICA\x10\x03\x12\x12\n\x0eSOURCE_PRIMARY\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ataulu/v1/consistency.proto\x12\x08taulu.v1\x1a\x1egoogle/protobuf/duration.proto\"\x81\x01\n\x0b\x43onsistency\x12)\n\x05level\x18\x01 \x01(\x0e\x32\x1a.taulu.v1.ConsistencyLevel\x12\x30\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rsession_token\x18\x03 \x01(\t\"\xe0\x01\n\nReplyFacts\x12/\n\x0b\x63onsistency\x18\x01 \x01(\x0e\x32\x1a.taulu.v1.ConsistencyLevel\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12&\n\x03\x61ge\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12 \n\x06source\x18\x04 \x01(\x0e\x32\x10.taulu.v1.Source\x12\x15\n\rsession_token\x18\x05 \x01(\t\x12\r\n\x05stale\x18\x06 \x01(\x08\x12\x10\n\x08\x61s_of_us\x18\x07 \x01(\x03\x12\x0e\n\x06worker\x18\x08 \x01(\x06\"9\n\x10IdempotencyToken\x12\x16\n\x0e\x63reate_time_us\x18\x01 \x01(\x03\x12\r\n\x05nonce\x18\x02 \x01(\t*\xdf\x01\n\x10\x43onsistencyLevel\x12!\n\x1d\x43ONSISTENCY_LEVEL_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x43ONSISTENCY_LEVEL_EVENTUAL\x10\x01\x12\'\n#CONSISTENCY_LEVEL_BOUNDED_STALENESS\x10\x02\x12\x1d\n\x19\x43ONSISTENCY_LEVEL_SESSION\x10\x03\x12\x1c\n\x18\x43ONSISTENCY_LEVEL_QUORUM\x10\x04\x12\"\n\x1e\x43ONSISTENCY_LEVEL_LINEARIZABLE\x10\x05*\x91\x01\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x15\n\x11SOURCE_NEAR_CACHE\x10\x01\x12\x17\n\x13SOURCE_SHARED_CACHE\x10\x02\x12\x12\n\x0eSOURCE_REPLICA\x10\x03\x12\x12\n\x0eSOURCE_PRIMARY\x10\x04\x12\x17\n\x13SOURCE_CLIENT_CACHE\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taulu.v1.consistency_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONSISTENCYLEVEL']._serialized_start=457
-  _globals['_CONSISTENCYLEVEL']._serialized_end=680
-  _globals['_SOURCE']._serialized_start=682
-  _globals['_SOURCE']._serialized_end=802
+  _globals['_CONSISTENCYLEVEL']._serialized_start=491
+  _globals['_CONSISTENCYLEVEL']._serialized_end=714
+  _globals['_SOURCE']._serialized_start=717
+  _globals['_SOURCE']._serialized_end=862
   _globals['_CONSISTENCY']._serialized_start=73
   _globals['_CONSISTENCY']._serialized_end=202
   _globals['_REPLYFACTS']._serialized_start=205
-  _globals['_REPLYFACTS']._serialized_end=395
-  _globals['_IDEMPOTENCYTOKEN']._serialized_start=397
-  _globals['_IDEMPOTENCYTOKEN']._serialized_end=454
+  _globals['_REPLYFACTS']._serialized_end=429
+  _globals['_IDEMPOTENCYTOKEN']._serialized_start=431
+  _globals['_IDEMPOTENCYTOKEN']._serialized_end=488
 # @@protoc_insertion_point(module_scope)

@@ -25,6 +25,7 @@ class Source(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SOURCE_SHARED_CACHE: _ClassVar[Source]
     SOURCE_REPLICA: _ClassVar[Source]
     SOURCE_PRIMARY: _ClassVar[Source]
+    SOURCE_CLIENT_CACHE: _ClassVar[Source]
 CONSISTENCY_LEVEL_UNSPECIFIED: ConsistencyLevel
 CONSISTENCY_LEVEL_EVENTUAL: ConsistencyLevel
 CONSISTENCY_LEVEL_BOUNDED_STALENESS: ConsistencyLevel
@@ -36,6 +37,7 @@ SOURCE_NEAR_CACHE: Source
 SOURCE_SHARED_CACHE: Source
 SOURCE_REPLICA: Source
 SOURCE_PRIMARY: Source
+SOURCE_CLIENT_CACHE: Source
 
 class Consistency(_message.Message):
     __slots__ = ("level", "max_staleness", "session_token")
@@ -48,20 +50,24 @@ class Consistency(_message.Message):
     def __init__(self, level: _Optional[_Union[ConsistencyLevel, str]] = ..., max_staleness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., session_token: _Optional[str] = ...) -> None: ...
 
 class ReplyFacts(_message.Message):
-    __slots__ = ("consistency", "version", "age", "source", "session_token", "stale")
+    __slots__ = ("consistency", "version", "age", "source", "session_token", "stale", "as_of_us", "worker")
     CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     AGE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_TOKEN_FIELD_NUMBER: _ClassVar[int]
     STALE_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_US_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
     consistency: ConsistencyLevel
     version: int
     age: _duration_pb2.Duration
     source: Source
     session_token: str
     stale: bool
-    def __init__(self, consistency: _Optional[_Union[ConsistencyLevel, str]] = ..., version: _Optional[int] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ..., session_token: _Optional[str] = ..., stale: bool = ...) -> None: ...
+    as_of_us: int
+    worker: int
+    def __init__(self, consistency: _Optional[_Union[ConsistencyLevel, str]] = ..., version: _Optional[int] = ..., age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ..., session_token: _Optional[str] = ..., stale: bool = ..., as_of_us: _Optional[int] = ..., worker: _Optional[int] = ...) -> None: ...
 
 class IdempotencyToken(_message.Message):
     __slots__ = ("create_time_us", "nonce")

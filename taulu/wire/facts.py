@@ -18,6 +18,7 @@ _SOURCES: Mapping[Source, pb.Source] = {
     Source.SHARED_CACHE: pb.SOURCE_SHARED_CACHE,
     Source.REPLICA: pb.SOURCE_REPLICA,
     Source.PRIMARY: pb.SOURCE_PRIMARY,
+    Source.CLIENT_CACHE: pb.SOURCE_CLIENT_CACHE,
 }
 
 _SOURCES_BY_NUMBER = {number: source for source, number in _SOURCES.items()}
@@ -61,8 +62,8 @@ def consistency_from(message: pb.Consistency) -> Consistency:
     return Consistency(level, bound_us, session.version, session.time_us)
 
 
-def facts_message(facts: Facts, clock: Clock) -> pb.ReplyFacts:
-    """Return what a reply delivered, with its age as of now."""
+def facts_message(facts: Facts, clock: Clock, worker: int = 0) -> pb.ReplyFacts:
+    """Return what a reply delivered, with its age as of now, and which run of a worker did."""
     age_us = max(0, clock.now_us() - facts.as_of_us)
     return pb.ReplyFacts(
         consistency=level_message(facts.level),
@@ -71,6 +72,8 @@ def facts_message(facts: Facts, clock: Clock) -> pb.ReplyFacts:
         source=_SOURCES[facts.source],
         session_token=session_token(facts.version, facts.session_us),
         stale=facts.is_stale,
+        as_of_us=facts.as_of_us,
+        worker=worker,
     )
 
 

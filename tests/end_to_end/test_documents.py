@@ -13,7 +13,12 @@ from taulu.schema import check_tables
 from tests.testbed.gateway_process import GatewayProcess
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/tutorial/README.md", "clients/python/README.md")
+PAGES = (
+    "README.md",
+    "docs/tutorial/README.md",
+    "clients/python/README.md",
+    "docs/guides/consistency.md",
+)
 
 
 def blocks(page: str, language: str) -> list[str]:

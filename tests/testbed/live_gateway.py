@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from taulu.conformance import ShiftedClock
 from taulu.gateway import GatewayOptions, StorageTarget, open_gateway
 from taulu.model import Table
+from taulu.server.cache_service import CacheService, worker_message
 from taulu.server.catalog_service import CatalogService
 from taulu.server.counter_service import CounterService
 from taulu.server.data_service import DataService
@@ -33,6 +34,7 @@ async def live_gateway(
                 *CounterService(gateway, clock).methods(),
                 *LogService(gateway, clock).methods(),
                 *CatalogService(gateway, REQUEST_BYTES_MAX).methods(),
+                *CacheService(gateway, clock, worker_message(environment, gateway.run)).methods(),
             ]
             options = TransportOptions(address, REQUEST_BYTES_MAX, 5.0, 60.0)
             transport = GrpcioTransport(methods, options, clock)

@@ -5,6 +5,7 @@ from taulu.model.result import Counter, Written
 from taulu.model.token import IdempotencyToken
 from taulu.model.value import Value
 from taulu_client import errors
+from taulu_client.cached_table import CachedTable
 from taulu_client.client import Client
 from taulu_client.counter_table import CounterTable
 from taulu_client.items import (
@@ -29,10 +30,12 @@ from taulu_client.items import (
 from taulu_client.log_table import LogTable
 from taulu_client.options import ClientOptions, RetryOptions
 from taulu_client.table import Span, Table
-from taulu_client.table_info import ColumnInfo, TableInfo
+from taulu_client.table_info import CacheInfo, ColumnInfo, TableInfo
 
 __all__ = [
     "Appended",
+    "CacheInfo",
+    "CachedTable",
     "Client",
     "ClientOptions",
     "ColumnInfo",

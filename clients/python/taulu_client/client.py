@@ -6,14 +6,19 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from taulu.codec import session_of
+from taulu.model.clock import SystemClock
 from taulu.model.value import Value
 from taulu.v1 import catalog_pb2
 from taulu_client import rpc
+from taulu_client.cache_feed import Feed
+from taulu_client.cached_table import CachedTable, Caches
 from taulu_client.catalog import Catalog
 from taulu_client.counter_table import CounterTable
+from taulu_client.gateway_caches import GatewayCaches
 from taulu_client.log_table import LogTable
 from taulu_client.options import ClientOptions
 from taulu_client.retry import Deadline
+from taulu_client.row_cache import BYTES_MAX
 from taulu_client.row_types import row_type
 from taulu_client.rpc import Rpc, open_channel
 from taulu_client.sender import Sender
@@ -49,6 +54,7 @@ class Client:
         catalog = Catalog(self._fetch, self._options.catalog_s)
         self._sender = Sender(self._rpc, self._options, timeout_s, catalog)
         self._sender.session.resume(session_of(session_token))
+        self._caches = Caches(self._sender, Feed(self._rpc, SystemClock()))
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,6 +69,7 @@ class Client:
 
     async def close(self) -> None:
         """Close the channel; open streams end."""
+        await self._caches.close()
         await self._rpc.close()
 
     @property
@@ -83,6 +90,27 @@ class Client:
         """
         return Table(name, self._sender, row_type(rows))
 
+    @overload
+    def cached_table(
+        self, name: str, rows: None = None, *, bytes_max: int = BYTES_MAX
+    ) -> CachedTable[dict[str, Value]]: ...
+    @overload
+    def cached_table(
+        self, name: str, rows: type[RowT], *, bytes_max: int = BYTES_MAX
+    ) -> CachedTable[RowT]: ...
+    def cached_table(
+        self, name: str, rows: type[Any] | None = None, *, bytes_max: int = BYTES_MAX
+    ) -> CachedTable[Any]:
+        """Open a `kv` table whose rows are kept in this process, by the table's cache policy.
+
+        Args:
+            name: `namespace.table`.
+            rows: As of `table`.
+            bytes_max: How much is kept. All that open the table by this client share one
+                cache, as large as the first of them said.
+        """
+        return CachedTable(name, self._sender, row_type(rows), self._caches, bytes_max)
+
     def counter(self, name: str) -> CounterTable:
         """Open a `counter` table; it is looked up with the first call."""
         return CounterTable(name, self._sender)
@@ -90,6 +118,11 @@ class Client:
     def log(self, name: str) -> LogTable:
         """Open a `log` table; it is looked up with the first call."""
         return LogTable(name, self._sender)
+
+    @property
+    def gateway_caches(self) -> GatewayCaches:
+        """Counts and verification of the caches of the worker at the other end."""
+        return GatewayCaches(self._sender)
 
     async def tables(self, namespace: str = "") -> list[TableInfo]:
         """Return every table that the gateway serves, by name."""

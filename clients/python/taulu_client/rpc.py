@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import Message
 from grpc.aio import AioRpcError, Channel
 
-from taulu.v1 import catalog_pb2, counter_pb2, data_pb2, log_pb2
+from taulu.v1 import cache_pb2, catalog_pb2, counter_pb2, data_pb2, log_pb2
 from taulu_client.failures import to_taulu
 
 RequestT = TypeVar("RequestT", bound=Message)
@@ -37,6 +37,7 @@ class Method(Generic[RequestT, ReplyT]):
 _DATA = "/taulu.v1.DataService/"
 _COUNTER = "/taulu.v1.CounterService/"
 _LOG = "/taulu.v1.LogService/"
+_CACHE = "/taulu.v1.CacheService/"
 _CATALOG = "/taulu.v1.CatalogService/"
 
 BATCH_GET = Method(f"{_DATA}BatchGet", data_pb2.BatchGetRequest, data_pb2.BatchGetResponse)
@@ -69,6 +70,15 @@ LIST_TABLES = Method(
     f"{_CATALOG}ListTables", catalog_pb2.ListTablesRequest, catalog_pb2.ListTablesResponse
 )
 GET_TABLE = Method(f"{_CATALOG}GetTable", catalog_pb2.GetTableRequest, catalog_pb2.GetTableResponse)
+
+
+WATCH = Method(f"{_CACHE}Watch", cache_pb2.WatchRequest, cache_pb2.WatchResponse)
+VERIFY_CACHE = Method(
+    f"{_CACHE}VerifyCache", cache_pb2.VerifyCacheRequest, cache_pb2.VerifyCacheResponse
+)
+GET_CACHE_STATS = Method(
+    f"{_CACHE}GetCacheStats", cache_pb2.GetCacheStatsRequest, cache_pb2.GetCacheStatsResponse
+)
 
 
 def open_channel(address: str, response_bytes_max: int) -> Channel:

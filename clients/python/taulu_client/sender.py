@@ -11,7 +11,7 @@ from taulu.codec import Session as Seen
 from taulu.codec import session_token
 from taulu.model.consistency import Consistency, Facts
 from taulu.model.errors import TauluError, WriteOutcomeUnknown
-from taulu.model.operation import Operation
+from taulu.model.operation import Operation, WriteUnit
 from taulu.model.result import Failed
 from taulu_client.catalog import Catalog
 from taulu_client.options import ClientOptions
@@ -26,6 +26,8 @@ ResultT = TypeVar("ResultT")
 
 REQUEST_OVERHEAD_BYTES = 4 * 1024
 """What a request holds besides its items, at most."""
+
+OnWritten = Callable[[Sequence[WriteUnit]], None]
 
 Attempt = Callable[[Sequence[ItemT], float], Awaitable[Sequence[OutcomeT]]]
 """Sends some items within some seconds; returns one outcome each, in order."""
@@ -74,6 +76,8 @@ class Sender:
     remote: RemoteHandler = field(init=False)
     retrier: Retrier = field(init=False)
     session: Session = field(default_factory=Session)
+    listeners: dict[str, OnWritten] = field(default_factory=dict[str, "OnWritten"])
+    """By table: told of what this client wrote, before the write returns."""
 
     def __post_init__(self) -> None:
         self.remote = RemoteHandler(self.rpc)
@@ -86,6 +90,12 @@ class Sender:
             session_version=max(self.session.version, asked.session_version),
             session_us=max(self.session.time_us, asked.session_us),
         )
+
+    def tell_written(self, table: str, units: Sequence[WriteUnit]) -> None:
+        """Tell what was, or may have been, written to a table."""
+        told = self.listeners.get(table)
+        if told is not None:
+            told(units)
 
     async def shape(self, table: str) -> Shape:
         """Return the shape of a table.

@@ -9,6 +9,7 @@ from taulu.model.value import Value
 from taulu_client.client import TIMEOUT_S, Client
 from taulu_client.loop_thread import LoopThread
 from taulu_client.options import ClientOptions
+from taulu_client.row_cache import BYTES_MAX
 from taulu_client.sync_tables import SyncCounterTable, SyncLogTable, SyncTable
 from taulu_client.table_info import TableInfo
 
@@ -71,6 +72,20 @@ class SyncClient:
     def table(self, name: str, rows: type[Any] | None = None) -> SyncTable[Any]:
         """Open a `kv` or `wide` table."""
         return SyncTable(self._client.table(name, rows), self._loop)
+
+    @overload
+    def cached_table(
+        self, name: str, rows: None = None, *, bytes_max: int = BYTES_MAX
+    ) -> SyncTable[dict[str, Value]]: ...
+    @overload
+    def cached_table(
+        self, name: str, rows: type[RowT], *, bytes_max: int = BYTES_MAX
+    ) -> SyncTable[RowT]: ...
+    def cached_table(
+        self, name: str, rows: type[Any] | None = None, *, bytes_max: int = BYTES_MAX
+    ) -> SyncTable[Any]:
+        """Open a `kv` table whose rows are kept in this process; see `Client.cached_table`."""
+        return SyncTable(self._client.cached_table(name, rows, bytes_max=bytes_max), self._loop)
 
     def counter(self, name: str) -> SyncCounterTable:
         """Open a `counter` table."""

@@ -11,14 +11,13 @@ from typing import Generic, TypeAlias, TypeVar
 from taulu.model import operation as model
 from taulu.model.consistency import TABLE_LEVEL, Consistency, Facts, Level
 from taulu.model.errors import TauluError, Unavailable
-from taulu.model.result import Absent, Failed, RowOutcome, WriteOutcome, Written
+from taulu.model.result import Absent, Failed, WriteOutcome, Written
 from taulu.model.row import Row
 from taulu.model.token import IdempotencyToken
 from taulu.model.value import Value
-from taulu.v1 import data_pb2, value_pb2
-from taulu.wire.facts import consistency_message, facts_from
+from taulu.v1 import data_pb2
+from taulu.wire.facts import facts_from
 from taulu.wire.mutations import unit_message
-from taulu.wire.values import key_message
 from taulu_client import messages, rpc
 from taulu_client.items import (
     Condition,
@@ -34,8 +33,9 @@ from taulu_client.items import (
     time_of,
 )
 from taulu_client.retry import Deadline
+from taulu_client.row_fetch import chunking_of, fetch_rows
 from taulu_client.row_types import RowType
-from taulu_client.sender import REQUEST_OVERHEAD_BYTES, Chunking, Sender
+from taulu_client.sender import Sender
 from taulu_client.shape import KeyLike, Shape
 from taulu_client.units import write_unit
 
@@ -45,8 +45,6 @@ ConsistencyLike: TypeAlias = Consistency | Level | None
 
 _MICROSECOND = timedelta(microseconds=1)
 _PAGE_ROWS = 500
-_REPLY_GROWTH = 4
-"""How many bytes of a reply one byte of a stored row becomes at most: a list of numbers does."""
 
 
 def consistency_of(asked: ConsistencyLike) -> Consistency:
@@ -98,25 +96,12 @@ class Table(Generic[RowT]):
         shape = await self._shape()
         wanted = self._sender.consistency(consistency_of(consistency))
 
-        async def attempt(
-            sent: Sequence[value_pb2.Key], left_s: float
-        ) -> list[Item[RowT] | Failed | None]:
-            request = data_pb2.BatchGetRequest(
-                table=self.name,
-                keys=sent,
-                columns=columns,
-                consistency=consistency_message(wanted),
-            )
-            reply = await self._sender.rpc.call(rpc.BATCH_GET, request, left_s)
-            facts = self._see(facts_from(reply.facts, messages.now_us()))
-            outcomes = messages.row_outcomes(reply.outcomes)
-            return [self._outcome(shape, outcome, facts) for outcome in outcomes]
-
-        asked = [key_message(shape.key(key)) for key in keys]
-        chunking = _read_chunking(shape, self._sender.options.response_bytes_max)
-        sizes = [message.ByteSize() for message in asked]
-        outcomes = await self._sender.send_all(asked, sizes, chunking, attempt)
-        return [o.error if isinstance(o, Failed) else o for o in outcomes]
+        made = [shape.key(key) for key in keys]
+        fetched = await fetch_rows(self._sender, shape, made, columns, wanted)
+        return [
+            got.error if isinstance(got, Failed) else self._read(shape, got.outcome, got.facts)
+            for got in fetched
+        ]
 
     async def query_page(
         self,
@@ -348,17 +333,18 @@ class Table(Generic[RowT]):
             self._see(facts_from(reply.facts, messages.now_us()))
             return messages.write_outcomes(reply.outcomes)
 
-        asked = [unit_message(write_unit(shape, self._rows, unit)) for unit in units]
-        chunking = _chunking(shape, "batch_units")
+        made = [write_unit(shape, self._rows, unit) for unit in units]
+        asked = [unit_message(unit) for unit in made]
+        chunking = chunking_of(shape, "batch_units")
         sizes = [message.ByteSize() for message in asked]
-        outcomes = await self._sender.send_all(asked, sizes, chunking, attempt)
+        try:
+            outcomes = await self._sender.send_all(asked, sizes, chunking, attempt)
+        finally:
+            # Whatever became of it: what may have been written is as good as written.
+            self._sender.tell_written(self.name, made)
         return [o.error if isinstance(o, Failed) else o for o in outcomes]
 
-    def _outcome(
-        self, shape: Shape, outcome: RowOutcome, facts: Facts
-    ) -> Item[RowT] | Failed | None:
-        if isinstance(outcome, Failed):
-            return outcome
+    def _read(self, shape: Shape, outcome: Row | Absent, facts: Facts) -> Item[RowT] | None:
         return None if isinstance(outcome, Absent) else self._item(shape, outcome, facts)
 
     def _item(self, shape: Shape, row: Row, facts: Facts) -> Item[RowT]:
@@ -371,16 +357,3 @@ class Table(Generic[RowT]):
 
     async def _shape(self) -> Shape:
         return await self._sender.shape(self.name)
-
-
-def _chunking(shape: Shape, items: str) -> Chunking:
-    limits = shape.info.limits
-    return Chunking(limits[items], limits["request_bytes"] - REQUEST_OVERHEAD_BYTES)
-
-
-def _read_chunking(shape: Shape, response_bytes_max: int) -> Chunking:
-    """Return pieces whose rows fit one reply, be each as large as the table allows."""
-    chunking = _chunking(shape, "batch_keys")
-    row_bytes = _REPLY_GROWTH * max(1, shape.info.limits.get("row_bytes", 1))
-    rows = max(1, response_bytes_max // row_bytes)
-    return replace(chunking, items_max=min(chunking.items_max, rows))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from google.protobuf.duration_pb2 import Duration
+
 from taulu.model.consistency import Level
 from taulu.v1 import catalog_pb2 as pb
 from taulu.wire.values import duration_us
@@ -36,6 +38,26 @@ class ColumnInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """How a table's rows may be cached."""
+
+    tiers: tuple[str, ...]
+    """Of the gateway: `near`, `shared` or both."""
+    ttl: timedelta
+    negative_ttl: timedelta
+    """Zero when absence is not remembered."""
+    staleness: timedelta
+    """The bound: how long an acknowledged write may stay unseen by any reader."""
+    columns: tuple[str, ...] = ()
+    """Columns that may be cached; empty means all."""
+    queries: bool = False
+    write_through: bool = False
+    serve_stale_on_error: bool = False
+    clock_skew: timedelta = timedelta(0)
+    """How far the clocks of two gateways may lie apart."""
+
+
+@dataclass(frozen=True, slots=True)
 class TableInfo:
     """One table as the gateway describes it."""
 
@@ -55,6 +77,10 @@ class TableInfo:
     """Of `log` tables."""
     owner: str = ""
     doc: str = ""
+    cache: CacheInfo | None = None
+    """None when the table is not cached."""
+    max_staleness: timedelta | None = None
+    """The bound of BOUNDED_STALENESS reads that name none."""
 
 
 def table_info(message: pb.Table) -> TableInfo:
@@ -70,9 +96,29 @@ def table_info(message: pb.Table) -> TableInfo:
         capabilities=tuple(message.capabilities),
         read_level=Level(message.read_consistency),
         write_level=Level(message.write_consistency),
-        ttl=timedelta(microseconds=duration_us(message.ttl)) if message.HasField("ttl") else None,
+        ttl=_time(message.ttl) if message.HasField("ttl") else None,
         limits={limit.name: value for limit, value in message.limits.ListFields()},
         partition_count=message.partition_count,
         owner=message.owner,
         doc=message.doc,
+        cache=_cache_info(message.cache) if message.HasField("cache") else None,
+        max_staleness=_time(message.max_staleness) if message.HasField("max_staleness") else None,
     )
+
+
+def _cache_info(message: pb.CacheInfo) -> CacheInfo:
+    return CacheInfo(
+        tiers=tuple(message.tiers),
+        ttl=_time(message.ttl),
+        negative_ttl=_time(message.negative_ttl),
+        staleness=_time(message.staleness),
+        columns=tuple(message.columns),
+        queries=message.queries,
+        write_through=message.write_through,
+        serve_stale_on_error=message.serve_stale_on_error,
+        clock_skew=_time(message.clock_skew),
+    )
+
+
+def _time(message: Duration) -> timedelta:
+    return timedelta(microseconds=duration_us(message))

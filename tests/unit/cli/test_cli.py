@@ -176,6 +176,7 @@ def test_tables_are_listed(gateway: GatewayProcess) -> None:
         ("demo.credits", "counter"),
         ("demo.events", "log"),
         ("demo.orders", "wide"),
+        ("demo.prices", "kv"),
         ("demo.users", "kv"),
     ]
     assert "demo.users" in taulu("tables", "demo", address=gateway.address).stdout
@@ -225,7 +226,7 @@ def test_a_gateway_that_is_not_there_is_told() -> None:
 
 def test_schema_check(tmp_path: Path) -> None:
     good = taulu("schema", "check", str(EXAMPLES))
-    assert (good.returncode, good.stderr.strip()) == (0, "4 tables are sound")
+    assert (good.returncode, good.stderr.strip()) == (0, "5 tables are sound")
     bad = tmp_path / "bad.yaml"
     bad.write_text("apiVersion: taulu/v1\nkind: Tabel\n")
     done = taulu("schema", "check", str(bad))
@@ -252,13 +253,38 @@ def test_doctor(gateway: GatewayProcess, tmp_path: Path) -> None:
     assert any(not finding["ok"] and finding["mend"] for finding in findings)
 
 
+def test_caches_are_looked_into_where_there_are_any(gateway: GatewayProcess) -> None:
+    where = {"address": gateway.address}
+    taulu("put", "demo.prices", '{"sku": "tea", "cents": 450}', **where)
+    for _ in range(2):
+        taulu("get", "demo.prices", "tea", **where)
+    done = taulu("verify-cache", **where)
+    assert done.returncode == 0
+    assert "demo.prices" in done.stdout
+    assert "1 copy compared, none beyond" in done.stderr
+    (found,) = lines(taulu("cache", "stats", "--json", **where))
+    assert (found["worker"], found["workers"]) == (0, 1)
+    (table,) = found["tables"]
+    assert (table["table"], table["loads"], table["near_hits"]) == ("demo.prices", 1, 1)
+    assert (table["checked"], table["beyond"], table["vouched"]) == (1, 0, True)
+    refused = taulu("verify-cache", "demo.users", address=gateway.address)
+    assert_refused(refused, Exit.FAILED, "demo.users is not cached", "`cache`")
+    assert_refused(taulu("cache", "stats"), Exit.TRY_AGAIN)
+
+
 def test_every_command_explains_itself() -> None:
     top = taulu("--help")
     assert top.returncode == 0
     assert "Exit codes" in top.stdout
     for command in (
         *(("serve",), ("tables",), ("get",), ("put",), ("query",), ("scan",), ("doctor",)),
-        *(("counter", "reserve"), ("log", "read"), ("schema", "check")),
+        *(
+            ("verify-cache",),
+            ("cache", "stats"),
+            ("counter", "reserve"),
+            ("log", "read"),
+            ("schema", "check"),
+        ),
     ):
         done = taulu(*command, "--help")
         assert done.returncode == 0

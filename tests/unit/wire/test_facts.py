@@ -58,6 +58,7 @@ def test_facts_say_what_was_delivered(source: Source):
     assert facts.consistency == pb.CONSISTENCY_LEVEL_QUORUM
     assert pb.Source.Name(facts.source) == f"SOURCE_{source.name}"
     assert (facts.version, facts.age.ToMicroseconds()) == (42, 1_500_000)
+    assert (facts.as_of_us, facts.worker) == (1_000_000, 0)
     again = consistency_from(pb.Consistency(session_token=facts.session_token))
     assert again.session_version == 42
 

@@ -1,0 +1,110 @@
+"""What the tests of caching on a real gateway share: tables, workers, and a look at counts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from taulu_client import Client
+from taulu_client.gateway_caches import TableCacheStats
+from tests.testbed.gateway_process import GatewayProcess
+
+USERS = "demo.users"
+BOUND_S = 2.0
+TABLES = """\
+apiVersion: taulu/v1
+kind: Table
+metadata: {namespace: demo, name: users}
+spec:
+  kind: kv
+  key: {partition: [user_id]}
+  columns: {user_id: string, age: int64, tags: list<string>}
+  consistency: {read: EVENTUAL, write: LINEARIZABLE}
+  cache: {tiers: [near], ttl: 1h, negative_ttl: 1h, staleness: 2s}
+---
+apiVersion: taulu/v1
+kind: Table
+metadata: {namespace: demo, name: plain}
+spec:
+  kind: kv
+  key: {partition: [id]}
+  columns: {id: string, count: int64}
+"""
+WAIT_S_MAX = 60.0
+"""How long a condition may take that comes by itself, on a busy machine."""
+
+
+def start(folder: Path, workers: int) -> GatewayProcess:
+    folder.mkdir(parents=True)
+    tables = folder / "tables.yaml"
+    tables.write_text(TABLES)
+    settings = f"storage:\n  embedded: {{adapter: embedded, path: {folder / 'my.db'}}}"
+    return GatewayProcess(folder, [tables], workers=workers, settings=settings).start()
+
+
+@asynccontextmanager
+async def one_on_each_worker(address: str, count: int = 2) -> AsyncGenerator[list[Client]]:
+    """Open clients until each worker has one; they stand in the order of their workers."""
+    async with AsyncExitStack() as stack:
+        found: dict[int, Client] = {}
+        for _ in range(64 * count):
+            client = await stack.enter_async_context(Client(address, timeout_s=30))
+            found.setdefault((await client.gateway_caches.stats()).worker.number, client)
+            if len(found) == count:
+                break
+        assert sorted(found) == list(range(count))
+        yield [found[number] for number in range(count)]
+
+
+async def counts(client: Client, table: str = USERS) -> TableCacheStats:
+    (found,) = (await client.gateway_caches.stats(table)).tables
+    return found
+
+
+async def until(holds: Callable[[], Awaitable[Any]]) -> None:
+    """Wait until a condition holds."""
+    give_up_s = time.monotonic() + WAIT_S_MAX
+    while not await holds():
+        assert time.monotonic() < give_up_s, "it did not come true"
+        await asyncio.sleep(0.05)
+
+
+def age_s(facts: Any) -> float:
+    return time.time() - facts.as_of_us / 1e6
+
+
+def taulu(address: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "taulu.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TAULU_ADDRESS": address, "COLUMNS": "200"},
+        timeout=120,
+        check=False,
+    )
+
+
+def records(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def write_beside_the_gateway(folder: Path, key: str) -> None:
+    """Change a row in the store's file, which no gateway hears of."""
+    connection = sqlite3.connect(folder / "my.db", timeout=30)
+    try:
+        with connection:
+            changed = connection.execute(
+                "UPDATE rows SET version = version + 1000 WHERE pk = ?", (key.encode() + b"\0\1",)
+            )
+        assert changed.rowcount == 1
+    finally:
+        connection.close()
