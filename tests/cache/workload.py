@@ -13,7 +13,7 @@ from tests.cache.registers import Registers
 from tests.cache.sim_gateway import SimGateway
 from tests.cache.sim_network import Network, NetworkFaults
 from tests.cache.sim_store import ModelStore, StoreFaults
-from tests.cache.sim_tables import TABLES
+from tests.cache.sim_tables import STALE, TABLES
 from tests.cache.sim_time import SimClock, simulate
 from tests.cache.traffic import read_rows, reader, writer
 from tests.cache.world import LEVELS, OPTIONS, Scenario, World, keys_of
@@ -83,7 +83,9 @@ def _world(scenario: Scenario, seed: int) -> World:
     store = ModelStore(random.Random(choose.random()), registers, replace(scenario.store))
     faults = replace(scenario.network, cut=set(), mute=set(), deaf=set())
     network = Network(random.Random(choose.random()), faults)
-    tables = [t for t in TABLES if not scenario.tables or t.name in scenario.tables]
+    tables = list(TABLES)
+    if scenario.tables:
+        tables = [table for table in (*TABLES, STALE) if table.name in scenario.tables]
     options = replace(OPTIONS, clock_skew_s=scenario.skew_s)
     gateways: list[SimGateway] = []
     for at in range(scenario.gateways):
