@@ -128,6 +128,33 @@ async def test_without_news_an_entry_has_the_bound_from_its_own_read(subject: Su
     assert len(subject.calls) == 2
 
 
+async def test_the_way_of_a_call_counts_as_age(subject: Subject) -> None:
+    subject.held = asyncio.Event()
+    reading = asyncio.create_task(subject.read())
+    await settle()
+    subject.clock.seconds += 3.0
+    subject.held.set()
+    await reading
+    subject.clock.seconds += BOUND_S - 3.1
+    assert await subject.source() is KEPT
+    subject.clock.seconds += 0.2
+    assert await subject.source() is LOADED
+
+
+async def test_a_load_that_began_too_early_for_a_reader_is_not_its_own(subject: Subject) -> None:
+    wanted = Consistency(Level.BOUNDED_STALENESS, 500_000)
+    subject.held = asyncio.Event()
+    first = asyncio.create_task(subject.read(wanted))
+    await settle()
+    subject.clock.seconds += 1.0
+    second = asyncio.create_task(subject.read(wanted))
+    await settle()
+    assert len(subject.calls) == 1
+    subject.held.set()
+    await asyncio.gather(first, second)
+    assert len(subject.calls) == 2
+
+
 async def test_the_shared_tier_adds_what_clocks_may_lie_apart(subject: Subject) -> None:
     subject.cache.described(replace(INFO, cache=replace(POLICY, tiers=("near", "shared"))))
     await subject.read()
