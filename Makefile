@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c deploy/setup/constraints.txt
 PROTOS := $(sort $(wildcard proto/taulu/v1/*.proto))
 
-.PHONY: help demo test lint format proto docs matrices release-proto clean
+.PHONY: help demo test bench-cache lint format proto docs matrices release-proto clean
 .DEFAULT_GOAL := help
 
 help: ## Show the verbs
@@ -18,6 +18,9 @@ test: $(VENV)/.dev ## Run all tests
 	rm -rf build/results
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 	$(BIN)/python docs/matrices.py --check build/results
+
+bench-cache: $(VENV)/.dev ## Measure the cache: breaches in millions of reads, loads, hits, costs
+	$(BIN)/python -m tests.bench.cache
 
 lint: $(VENV)/.dev ## Check style, types, room boundaries and protos
 	$(BIN)/ruff check .

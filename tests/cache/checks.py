@@ -80,6 +80,8 @@ class Checker:
             self.fail("ttl", asked, f"the entry is {end_s - as_of_s:.3f} s old", facts)
         if facts.level < asked.level:
             self.fail("facts", asked, "the reply has a weaker level than asked", facts)
+        if as_of_s < asked.begun_s - asked.bound_s:
+            self.counts["vouched"] = self.counts.get("vouched", 0) + len(items)
         versions: list[int] = []
         for key, got in items:
             self.checked += 1
@@ -97,10 +99,9 @@ class Checker:
     def _state(self, asked: Asked, cell: Cell, at: int, facts: Facts, end_s: float) -> None:
         begun_s = asked.begun_s
         late_s = self._late_s(cell, at, begun_s)
-        if late_s > self.late_s_max:
-            self.late_s_max = late_s
+        self.late_s_max = max(self.late_s_max, late_s)
         if late_s > asked.bound_s * RATE:
-            what = f"{cell.name} shows state {at}, {late_s:.3f} s after a later one was acknowledged"
+            what = f"{cell.name} shows state {at}, {late_s:.3f} s after a later one was known"
             self.fail("bound", asked, what, facts)
         if facts.level >= Level.QUORUM and not self._is_current(cell, at, begun_s):
             what = f"{cell.name} shows state {at}, which was over before the call began"

@@ -6,7 +6,7 @@ import asyncio
 
 from tests.cache.sim_network import NetworkFaults
 from tests.cache.sim_store import StoreFaults
-from tests.cache.workload import OPTIONS, Scenario, World
+from tests.cache.world import OPTIONS, Scenario, World
 
 
 async def nothing(world: World) -> None:

@@ -31,7 +31,11 @@ class NetworkFaults:
     slow_share: float = 0.01
     slow_s: float = 0.2
     lose_share: float = 0.0
-    """Calls of the tier that are lost on one of their ways."""
+    """Calls that are lost on one of their ways."""
+    tier_lose_share: float = 0.0
+    """The same for the tier's calls alone."""
+    news_s: float = 0.0
+    """How much longer a message may be on its way to a listener."""
     mute_share: float = 0.0
     """Messages that one listener does not get."""
     cut: set[str] = field(default_factory=set[str])
@@ -93,7 +97,8 @@ class Network:
             is_lost = self.choose.random() < faults.mute_share
             if is_lost or sender in faults.mute or name in faults.deaf:
                 continue
-            arrival_s = max(self._arrivals.get((sender, name), 0.0), now_s() + self.way_s())
+            way_s = self.way_s() + self.choose.random() * faults.news_s
+            arrival_s = max(self._arrivals.get((sender, name), 0.0), now_s() + way_s)
             self._arrivals[sender, name] = arrival_s + 1e-7
             asyncio.get_running_loop().call_at(arrival_s, inbox.put_nowait, message)
 
@@ -113,7 +118,9 @@ class NetworkView:
         """Whether nothing gets through."""
         return self.is_dead or self.name in self.network.faults.cut
 
-    async def call(self, work: Callable[[], Coroutine[None, None, ResultT]]) -> ResultT:
+    async def call(
+        self, work: Callable[[], Coroutine[None, None, ResultT]], more_lost: float = 0.0
+    ) -> ResultT:
         """Let the server do something, on whatever ways there are."""
         network = self.network
         if self.is_dead:
@@ -121,7 +128,7 @@ class NetworkView:
         if not network.is_up:
             raise Unavailable("the connection was refused")
         lost = network.choose.random()
-        share = network.faults.lose_share
+        share = network.faults.lose_share + more_lost
         if self.is_cut or lost < share / 2:
             await asyncio.sleep(HANG_S)
             raise Unavailable("no answer came")
@@ -157,16 +164,19 @@ class _Tier:
     view: NetworkView
 
     async def get(self, table: str, asks: Sequence[Ask], lease_us: int) -> list[Answer]:
-        return await self.view.call(lambda: self.view.network.tier.get(table, asks, lease_us))
+        return await self._call(lambda: self.view.network.tier.get(table, asks, lease_us))
 
     async def fill(self, table: str, fills: Sequence[Fill]) -> list[bool]:
-        return await self.view.call(lambda: self.view.network.tier.fill(table, fills))
+        return await self._call(lambda: self.view.network.tier.fill(table, fills))
 
     async def release(self, table: str, leases: Sequence[tuple[bytes, bytes, str]]) -> None:
-        await self.view.call(lambda: self.view.network.tier.release(table, leases))
+        await self._call(lambda: self.view.network.tier.release(table, leases))
 
     async def drop(self, table: str, places: Sequence[bytes]) -> None:
-        await self.view.call(lambda: self.view.network.tier.drop(table, places))
+        await self._call(lambda: self.view.network.tier.drop(table, places))
+
+    async def _call(self, work: Callable[[], Coroutine[None, None, ResultT]]) -> ResultT:
+        return await self.view.call(work, self.view.network.faults.tier_lose_share)
 
 
 @dataclass(slots=True)

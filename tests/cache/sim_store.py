@@ -82,13 +82,13 @@ class ModelStore:
             return choose.random() * faults.slow_s
         return choose.expovariate(1 / faults.delay_s)
 
-    def apply(self, table: str, unit: WriteUnit, now_us: int) -> Written:
-        """Apply a unit once."""
+    def apply(self, table: str, unit: WriteUnit, version: int) -> Written:
+        """Apply a unit once, at this version or a higher one."""
         before = self._done.get(unit.token.nonce)
         if before is not None:
             return Written(before)
         cells = [self.registers.cell(table, _key(mutation)) for mutation in unit.mutations]
-        version = max(now_us, *(cell.states[-1].version + 1 for cell in cells))
+        version = max(version, *(cell.states[-1].version + 1 for cell in cells))
         for cell, mutation in zip(cells, unit.mutations, strict=True):
             value = None if isinstance(mutation, Delete) else int(str(mutation.columns["n"]))
             cell.change(now_s(), unit.token.nonce, value, version)
@@ -98,29 +98,31 @@ class ModelStore:
     async def write(self, table: str, unit: WriteUnit, clock: Clock) -> Written | Failed:
         """Write one unit, as one gateway does."""
         faults, choose = self.faults, self.choose
+        # Given before the write takes effect, as stores do that begin a transaction with it.
+        version = clock.now_us()
         is_failed = choose.random() < faults.fail_share
         is_unknown = choose.random() < faults.unknown_share
         try:
             await self.way()
         except asyncio.CancelledError:
             if choose.random() < 0.5:
-                self._later(table, unit, clock)
+                self._later(table, unit, version)
             raise
         if is_failed:
             return Failed(Unavailable("the model store did not take the write"))
         if is_unknown and choose.random() < 0.5:
-            self._later(table, unit, clock)
+            self._later(table, unit, version)
             return Failed(WriteOutcomeUnknown("the model store may take the write yet"))
-        written = self.apply(table, unit, clock.now_us())
+        written = self.apply(table, unit, version)
         await self.way()
         if is_unknown:
             return Failed(WriteOutcomeUnknown("the model store took the write, and does not say"))
         return written
 
-    def _later(self, table: str, unit: WriteUnit, clock: Clock) -> None:
+    def _later(self, table: str, unit: WriteUnit, version: int) -> None:
         delay_s = self.choose.random() * self.faults.late_s
         loop = asyncio.get_running_loop()
-        loop.call_later(delay_s, lambda: self.apply(table, unit, clock.now_us()))
+        loop.call_later(delay_s, lambda: self.apply(table, unit, version))
 
     async def moment(self, level: Level) -> float | None:
         """Take the way to the store; return the past time to be read, None for the present."""

@@ -6,7 +6,6 @@ from taulu.model import CachePolicy, Column, ColumnType, Kind, Level, Table, Typ
 from taulu.model.table import ClusteringColumn
 
 BOUND_US = 1_000_000
-PARTITIONS = ("a", "b", "c", "d")
 CLUSTERING = ("1", "2", "3", "4", "5")
 
 _LONG = CachePolicy(("near", "shared"), 30_000_000, 20_000_000, BOUND_US)
