@@ -113,18 +113,20 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+CACHED = {"source": Source.NEAR_CACHE, "level": Level.EVENTUAL}
+"""Of a reply from a cache of the gateway."""
 KEPT, LOADED = Source.CLIENT_CACHE, Source.PRIMARY
 
 
 async def test_without_news_an_entry_has_the_bound_from_its_own_read(subject: Subject) -> None:
-    subject.reply = {"age_s": 2.0}
-    assert await subject.source() is LOADED
+    subject.reply = {"age_s": 2.0, **CACHED}
+    assert await subject.source() is Source.NEAR_CACHE
     subject.clock.seconds += BOUND_S - 2.1
     got = await subject.read()
     assert (got.facts.source, got.facts.level) == (KEPT, Level.EVENTUAL)
     assert got.facts.as_of_us == pytest.approx(subject.clock.wall_us - (BOUND_S - 0.1) * 1e6, abs=2)
     subject.clock.seconds += 0.2
-    assert await subject.source() is LOADED
+    assert await subject.source() is Source.NEAR_CACHE
     assert len(subject.calls) == 2
 
 
@@ -157,11 +159,36 @@ async def test_a_load_that_began_too_early_for_a_reader_is_not_its_own(subject: 
 
 async def test_the_shared_tier_adds_what_clocks_may_lie_apart(subject: Subject) -> None:
     subject.cache.described(replace(INFO, cache=replace(POLICY, tiers=("near", "shared"))))
+    subject.reply = CACHED
     await subject.read()
     subject.clock.seconds += BOUND_S - 0.6
     assert await subject.source() is KEPT
     subject.clock.seconds += 0.2
+    assert await subject.source() is not KEPT
+
+
+async def test_a_reply_at_quorum_is_as_new_as_its_call(subject: Subject) -> None:
+    """Its age is that of a read that took long, not that of a copy."""
+    subject.cache.described(replace(INFO, cache=replace(POLICY, tiers=("near", "shared"))))
+    subject.reply = {"age_s": 3.0}
+    await subject.read()
+    subject.clock.seconds += BOUND_S - 0.1
+    assert await subject.source() is KEPT
+    subject.clock.seconds += 0.2
     assert await subject.source() is LOADED
+
+
+async def test_one_who_joined_a_load_is_not_told_more_than_it_asked(subject: Subject) -> None:
+    subject.held = asyncio.Event()
+    first = asyncio.create_task(subject.read())
+    await settle()
+    subject.clock.seconds += 0.1
+    second = asyncio.create_task(subject.read())
+    await settle()
+    subject.held.set()
+    assert (await first).facts.level is Level.QUORUM
+    assert (await second).facts.level is Level.EVENTUAL
+    assert len(subject.calls) == 1
 
 
 async def test_news_let_an_entry_live_until_its_ttl(subject: Subject) -> None:
@@ -216,7 +243,7 @@ async def test_old_answers_of_another_worker_are_not_vouched_for(
 ) -> None:
     """What this worker was told before the stream began, another's copy may lack."""
     subject.feed.hear(since_s=0.0, until_s=1_000.0, heard_s=1_000.0)
-    subject.reply = {"worker": worker, "age_s": age_s, "source": Source.NEAR_CACHE}
+    subject.reply = {"worker": worker, "age_s": age_s, **CACHED}
     await subject.read()
     subject.clock.seconds += BOUND_S + 0.1
     subject.vouch()
@@ -298,7 +325,7 @@ async def test_absence_is_not_remembered_where_the_table_says_so(subject: Subjec
 async def test_a_row_that_expires_is_gone_by_its_own_time(subject: Subject) -> None:
     as_of_us = 77_000_000_000
     subject.answers = lambda: row(expire_us=as_of_us + 3_000_000)
-    subject.reply = {"as_of_us": as_of_us, "age_s": 1.0, "source": Source.NEAR_CACHE}
+    subject.reply = {"as_of_us": as_of_us, "age_s": 1.0, **CACHED}
     await subject.read()
     subject.clock.seconds += 1.9
     assert await subject.source() is KEPT
