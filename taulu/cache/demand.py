@@ -34,10 +34,7 @@ class Demand:
         return (
             entry.began_s >= self.began_s_min
             and now_s < entry.keep_until_s
-            and (
-                entry.as_of_us >= self.session_us
-                or 0 < self.session_version <= entry.version
-            )
+            and (entry.as_of_us >= self.session_us or 0 < self.session_version <= entry.version)
             and not entry.is_over(now_us)
         )
 

@@ -42,9 +42,12 @@ class ClientChecker(Checker):
     """Holds replies to the contract as a client can state it."""
 
     def read(self, asked: Asked, items: list[Item], facts: Facts) -> None:
-        """Check one reply; by as much as its call took, it may call a row older than it is."""
-        took_s = now_s() - asked.begun_s
-        super().read(replace(asked, ttl_s=asked.ttl_s + took_s), items, facts)
+        """Check one reply; it may call a row older than it is, but never younger.
+
+        That is by as much as its call took, and as gateways' clocks may lie apart.
+        """
+        more_s = now_s() - asked.begun_s + self.skew_s
+        super().read(replace(asked, ttl_s=asked.ttl_s + more_s), items, facts)
 
 
 def run(scenario: Scenario, seed: int) -> Report:
