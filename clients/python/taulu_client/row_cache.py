@@ -235,7 +235,8 @@ class RowCache:
         # At QUORUM and above the store was read since the call came, however long that took.
         is_current = got.facts.level >= Level.QUORUM
         began_s = got.sent_s if is_current else got.sent_s - age_us / 1e6 - skew_s
-        is_same = got.reply.worker == self.feed.worker or began_s >= self.feed.heard_s
+        # Another worker may not have heard yet what the stream told before this call was sent.
+        is_same = got.reply.worker == self.feed.worker or is_current
         return Held(
             value=got.outcome,
             version=0 if row is None else row.version,

@@ -236,14 +236,15 @@ async def test_a_gap_of_the_worker_leaves_the_bound(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("worker", "age_s", "is_trusted"), [(WATCHED, 3.0, True), (8, 3.0, False), (8, 0.0, True)]
+    ("worker", "level", "is_trusted"),
+    [(WATCHED, Level.EVENTUAL, True), (8, Level.EVENTUAL, False), (8, Level.QUORUM, True)],
 )
-async def test_old_answers_of_another_worker_are_not_vouched_for(
-    subject: Subject, worker: int, age_s: float, is_trusted: bool
+async def test_copies_of_another_worker_are_not_vouched_for(
+    subject: Subject, worker: int, level: Level, is_trusted: bool
 ) -> None:
-    """What this worker was told before the stream began, another's copy may lack."""
+    """They may lack what the stream told before they were asked for."""
     subject.feed.hear(since_s=0.0, until_s=1_000.0, heard_s=1_000.0)
-    subject.reply = {"worker": worker, "age_s": age_s, **CACHED}
+    subject.reply = {"worker": worker, "source": Source.NEAR_CACHE, "level": level}
     await subject.read()
     subject.clock.seconds += BOUND_S + 0.1
     subject.vouch()
