@@ -29,10 +29,10 @@ from taulu_cassandra.lanes import Lanes
 from taulu_cassandra.layout import PARTITION, Layout
 from taulu_cassandra.log_ground import LogGround, LogState
 from taulu_cassandra.row_ground import RowGround, RowState
-from taulu_cassandra.steps import Steps
+from taulu_cassandra.steps import Done, Steps
 from taulu_cassandra.stored import StoredTable
 from taulu_cassandra.together import together
-from taulu_cassandra.tokens import Result, TokenBook
+from taulu_cassandra.tokens import TokenBook
 
 STEP_EFFECTS_MAX = 32
 """How many units, changes or records share one conditional batch."""
@@ -60,8 +60,11 @@ class SerialRows:
             for part in _steps_of(indexes, sizes):
                 results = await self.steps.take(ground, [units[i] for i in part], deadline)
                 for index, result in zip(part, results, strict=True):
-                    done = result if isinstance(result, Failed) else Written(result[0])
-                    outcomes[index] = done
+                    outcomes[index] = (
+                        result
+                        if isinstance(result, Failed)
+                        else Written(result.result[0], is_first=result.is_first)
+                    )
 
         await together(write_some(*group) for group in by_partition.items())
         return [outcomes[index] for index in range(len(units))]
@@ -94,9 +97,10 @@ class Counters:
         return [outcomes[index] for index in range(len(changes))]
 
 
-def _changed(key: Key, result: Result | Failed) -> CounterOutcome:
-    if isinstance(result, Failed):
-        return result
+def _changed(key: Key, done: Done | Failed) -> CounterOutcome:
+    if isinstance(done, Failed):
+        return done
+    result = done.result
     counter = Counter(key, *result[:4])
     return Changed(counter, hold_expire_us=result[4] if len(result) > 4 else None)
 
@@ -125,8 +129,9 @@ class Log:
             for part in _steps_of(indexes, sizes):
                 results = await self.steps.take(ground, [records[i] for i in part], deadline)
                 for index, result in zip(part, results, strict=True):
-                    done = result if isinstance(result, Failed) else Appended(*result)
-                    outcomes[index] = done
+                    outcomes[index] = (
+                        result if isinstance(result, Failed) else Appended(*result.result)
+                    )
 
         await together(append_some(*group) for group in by_partition.items())
         return [outcomes[index] for index in range(len(records))]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from taulu.codec import Effect, fingerprint
 from taulu.model import Contention, Failed, TauluError, Unavailable, WriteOutcomeUnknown
@@ -68,6 +68,14 @@ class Ground(Protocol[EffectT_contra, StateT]):
         ...
 
 
+class Done(NamedTuple):
+    """What came of an effect that was not refused."""
+
+    result: Result
+    is_first: bool
+    """Whether it is sure that this call had the effect, and not an earlier one with its token."""
+
+
 @dataclass(slots=True)
 class _Attempts:
     """What became of the attempts of one call so far."""
@@ -89,7 +97,7 @@ class Steps(Generic[EffectT, StateT]):
 
     async def take(
         self, ground: Ground[EffectT, StateT], effects: Sequence[EffectT], deadline: float
-    ) -> list[Result | Failed]:
+    ) -> list[Done | Failed]:
         """Apply effects in order, each once; return what came of each.
 
         An effect that is refused fails alone. What concerns all of them fails all of them.
@@ -111,7 +119,7 @@ class Steps(Generic[EffectT, StateT]):
         effects: Sequence[EffectT],
         call: Call,
         attempts: _Attempts,
-    ) -> list[Result | Failed]:
+    ) -> list[Done | Failed]:
         while True:
             head, state = await ground.load(effects, call)
             known = await self._known(ground, head, effects, call)
@@ -183,16 +191,17 @@ class Steps(Generic[EffectT, StateT]):
         state: StateT,
         known: tuple[Head, dict[str, Kept]],
         effects: Sequence[EffectT],
-    ) -> tuple[list[Result | Failed], list[tuple[Kept, int]]]:
+    ) -> tuple[list[Done | Failed], list[tuple[Kept, int]]]:
         """Apply what is new to the state; return outcomes, and new tokens with their versions."""
         head, kept_by_nonce = known
         last = head.seq or 0
-        outcomes: list[Result | Failed] = []
+        outcomes: list[Done | Failed] = []
         fresh: list[tuple[Kept, int]] = []
         for effect in effects:
             kept = kept_by_nonce.get(effect.token.nonce)
             version = max(self._calls.clock.now_us(), last + 1)
             try:
+                is_first = kept is None
                 if kept is None:
                     result = ground.apply(state, effect, version)
                     kept = Kept(effect.token.nonce, fingerprint(effect), result)
@@ -201,7 +210,7 @@ class Steps(Generic[EffectT, StateT]):
                     last = version
                 else:
                     self._tokens.check(kept, effect)
-                outcomes.append(kept.result)
+                outcomes.append(Done(kept.result, is_first))
             except TauluError as error:
                 outcomes.append(Failed(error))
         return outcomes, fresh
@@ -209,10 +218,10 @@ class Steps(Generic[EffectT, StateT]):
     def _sure(
         self,
         effects: Sequence[EffectT],
-        outcomes: list[Result | Failed],
+        outcomes: list[Done | Failed],
         head: Head,
         attempts: _Attempts,
-    ) -> list[Result | Failed]:
+    ) -> list[Done | Failed]:
         """Return outcomes, a refusal only where no earlier attempt can still be taken.
 
         An attempt without an answer began at some state; it may still come to pass as long as

@@ -49,7 +49,7 @@ class EntryCodec:
     table: Table
     clock: Clock
     skew_s: float
-    """How far the clock of the gateway that filled the tier may lie ahead of ours."""
+    """How far the clock of the gateway that filled the tier may lie from ours."""
 
     @cached_property
     def _keys(self) -> KeyCodec:
@@ -94,7 +94,7 @@ class EntryCodec:
             as_of_us=stored.as_of_us,
             landed_us=stored.landed_us,
             began_s=now_s - (now_us - stored.as_of_us) / 1e6 - self.skew_s,
-            keep_until_s=now_s + (stored.keep_until_us - now_us) / 1e6,
+            keep_until_s=now_s + (stored.keep_until_us - now_us) / 1e6 - self.skew_s,
             data_bytes=len(data),
         )
 

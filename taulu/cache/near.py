@@ -51,7 +51,8 @@ class NearCache:
 
     def put(self, place: Place, variant: bytes, entry: Entry) -> None:
         """Offer an entry; an entry of a later read is never replaced by an earlier one."""
-        before = self._cache.get(place)
+        # Asking the cache counts as a read, and would make what is missed look popular.
+        before = self._cache.get(place) if place in self._live else None
         # A new mapping each time: the cache weighs what it is given, once.
         variants = {} if before is None else dict(before)
         old = variants.pop(variant, None)

@@ -43,6 +43,8 @@ class News:
         except Unavailable:
             if self.channel is not None:
                 self.channel.lose()
+            else:
+                self.room.doubt()
 
     async def tell(self, places: Sequence[Place]) -> None:
         """Tell the others."""

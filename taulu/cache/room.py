@@ -32,7 +32,10 @@ class CacheRoom:
     gate: asyncio.Semaphore
     breaker: Breaker
     opened_s: float
-    """When it was opened, on the monotonic clock."""
+    """When it was opened, on the monotonic clock; later, when something was left in the shared
+    tier that should have been dropped, and there is no channel to say so."""
+    server_id: str = ""
+    """Of which server this worker is one; its own stores have names of their own by it."""
     shared: SharedCache | None = None
     local_channel: Channel | None = None
     """To the other workers of this server; None when there are none."""
@@ -44,7 +47,9 @@ class CacheRoom:
     _running: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     @classmethod
-    def create(cls, options: CacheOptions, clock: Clock, tasks: asyncio.TaskGroup) -> CacheRoom:
+    def create(
+        cls, options: CacheOptions, clock: Clock, tasks: asyncio.TaskGroup, server_id: str = ""
+    ) -> CacheRoom:
         """Return a room without channels and shared tier; they are set before it is used."""
         return cls(
             options,
@@ -54,6 +59,7 @@ class CacheRoom:
             asyncio.Semaphore(options.loads_max),
             Breaker(clock),
             clock.monotonic(),
+            server_id,
         )
 
     def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -61,6 +67,8 @@ class CacheRoom:
         task = self.tasks.create_task(_guarded(work))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        # A task that is cancelled before it began has not touched what it was to do.
+        task.add_done_callback(lambda _: work.close())
         return task
 
     async def finish(self, work: Coroutine[None, None, None]) -> None:
@@ -100,6 +108,10 @@ class CacheRoom:
         # Only this worker writes. What it finds in a shared tier from before it began may be
         # what a write of its predecessor could not drop.
         return Trust(self.opened_s, float("inf"))
+
+    def doubt(self) -> None:
+        """Trust nothing that was read before now beyond its bound, for lack of a channel."""
+        self.opened_s = self.clock.monotonic()
 
     def on_news(self, table: str, places: Sequence[bytes]) -> None:
         """Drop what another worker says it has written."""

@@ -25,6 +25,8 @@ ROUNDS_MAX = 3
 """How often a reader waits for loads that others began before it reads the store itself."""
 REFRESH_BETA = 1.0
 """How early entries are refreshed; more is earlier. See `_is_due`."""
+_ODDS_MAX = 40.0
+"""No coin shows more: `random` gives no number nearer to 1 than 2**-53."""
 
 
 class Served(NamedTuple):
@@ -135,6 +137,8 @@ class TableCache:
         if entry.began_s < trust.since_s or trust.until_s < now_s - bound_s:
             ends_s = min(ends_s, entry.began_s + bound_s)
         took_s = max((entry.landed_us - entry.as_of_us) / 1e6, 0.001)
+        if ends_s - now_s > took_s * REFRESH_BETA * _ODDS_MAX:
+            return False
         return now_s - took_s * REFRESH_BETA * math.log(1.0 - self.choose.random()) >= ends_s
 
     def _refresh(self, want: Want) -> None:

@@ -49,17 +49,17 @@ class Watcher:
 class Watchers:
     """All of one worker's."""
 
-    _watchers: set[Watcher] = field(default_factory=set[Watcher])
+    _watchers: list[Watcher] = field(default_factory=list[Watcher])
 
     def add(self, tables: frozenset[str]) -> Watcher:
         """Let a client watch tables from now on."""
         watcher = Watcher(tables)
-        self._watchers.add(watcher)
+        self._watchers.append(watcher)
         return watcher
 
     def remove(self, watcher: Watcher) -> None:
         """Let a client go."""
-        self._watchers.discard(watcher)
+        self._watchers.remove(watcher)
 
     def tell(self, places: Sequence[Place]) -> None:
         """Tell all that places were written."""

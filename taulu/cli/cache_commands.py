@@ -53,7 +53,7 @@ def verify_cache(
             results += [(name, await _verified(client, name, sample)) for name in names]
         return results
 
-    results = asyncio.run(run())
+    results = sorted(asyncio.run(run()), key=lambda result: _order(result[1].worker))
     output.rows([_described(name, found) for name, found in results])
     output.rows(
         [
@@ -97,7 +97,7 @@ def stats(
             async for client, _ in _workers(address, timeout, output)
         ]
 
-    found = asyncio.run(run())
+    found = sorted(asyncio.run(run()), key=lambda worker: _order(worker.worker))
     if as_json:
         for worker in found:
             output.record(_whole(worker))
@@ -224,6 +224,10 @@ def _whole(worker: WorkerCacheStats) -> Mapping[str, object]:
             for counts in worker.tables
         ],
     }
+
+
+def _order(worker: Worker) -> tuple[str, int]:
+    return worker.server_id, worker.number
 
 
 def _shown(key: tuple[object, ...]) -> str:

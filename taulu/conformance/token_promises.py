@@ -61,6 +61,9 @@ class TokenPromises(Promises):
             between = await subject.put(ORDERS, key, {"count": 99})
             (again,) = await subject.write_units(ORDERS, unit)
             assert again == first, mutation
+            # A cache that took the resend for a first sending would bring its row back.
+            assert isinstance(again, Written), mutation
+            assert not again.is_first, mutation
             row = await subject.row(ORDERS, key)
             assert row is not None, mutation
             assert (row.version, dict(row.columns)) == (between.version, {"count": 99}), mutation

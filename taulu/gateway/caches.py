@@ -66,7 +66,7 @@ async def open_room(
         yield None
         return
     async with _tasks() as tasks, AsyncExitStack() as stack:
-        room = CacheRoom.create(options, environment.clock, tasks)
+        room = CacheRoom.create(options, environment.clock, tasks, environment.server_id)
         stack.callback(room.stop)
         if environment.workers > 1:
             carrier = LocalCarrier(
@@ -134,7 +134,9 @@ def make_caching(
     shared = None
     if "shared" in policy.tiers and room.shared is not None:
         lease_us = int(room.options.lease_s * 1e6)
-        shared = Shared(table.full_name, room.shared.tier, codec, room.breaker, stats, lease_us)
+        # Another server's table of this name is in another store.
+        name = f"{room.server_id}/{table.full_name}" if is_host_bound else table.full_name
+        shared = Shared(name, room.shared.tier, codec, room.breaker, stats, lease_us)
     reader = StoreReader(store, table, policy, room.clock, room.options.load_timeout_s)
     loads: Loads = Loads(room, policy, codec, reader, shared, stats)
     is_ordered = Feature.WRITE_ORDER in adapter.capabilities_of(table).features

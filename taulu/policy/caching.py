@@ -190,6 +190,16 @@ class Caching:
 
     def _facts(self, served: Sequence[Served], consistency: Consistency) -> Facts:
         """Return what the weakest of the items was given."""
+        if len(served) == 1 and (one := served[0]).entry is not None:
+            # The usual case, which the general one would make half of what a hit costs here.
+            return Facts(
+                Level.QUORUM if one.is_read_now else consistency.level or Level.EVENTUAL,
+                one.entry.version,
+                one.entry.as_of_us,
+                one.source,
+                self.cache.session_us(one.entry),
+                one.is_stale,
+            )
         entries = [got.entry for got in served if got.entry is not None]
         now_us = self.cache.loads.room.clock.now_us()
         source = min((got.source for got in served), key=_SOURCES.index, default=Source.PRIMARY)

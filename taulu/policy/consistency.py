@@ -52,6 +52,8 @@ class ConsistencyLevels:
         match operation:
             case GetRows() | QueryRows() | ScanRows() | GetCounters():
                 consistency = self._filled(operation.consistency)
+                if consistency is operation.consistency:
+                    return operation, consistency.level
                 return replace(operation, consistency=consistency), consistency.level
             case WriteRows(level=level):
                 asked = level or self.table.write_level
@@ -62,6 +64,8 @@ class ConsistencyLevels:
     def _filled(self, consistency: Consistency) -> Consistency:
         level = consistency.level or self.table.read_level
         if level is not Level.BOUNDED_STALENESS:
+            if consistency.level is level:
+                return consistency
             return replace(consistency, level=level)
         bound = consistency.staleness_us_max or self.table.staleness_us_max
         if bound is None:

@@ -71,17 +71,7 @@ class Checker:
     def read(self, asked: Asked, items: list[Item], facts: Facts) -> None:
         """Check one reply; a session is held to what it saw."""
         end_s = now_s()
-        source = facts.source.value
-        self.counts[source] = self.counts.get(source, 0) + len(items)
-        as_of_s = true_s(facts.as_of_us)
-        if as_of_s > end_s + self.skew_s:
-            self.fail("facts", asked, "the reply comes from the future", facts)
-        if as_of_s < asked.begun_s - asked.ttl_s * RATE - self.skew_s:
-            self.fail("ttl", asked, f"the entry is {end_s - as_of_s:.3f} s old", facts)
-        if facts.level < asked.level:
-            self.fail("facts", asked, "the reply has a weaker level than asked", facts)
-        if as_of_s < asked.begun_s - asked.bound_s:
-            self.counts["vouched"] = self.counts.get("vouched", 0) + len(items)
+        self._facts(asked, facts, len(items), end_s)
         versions: list[int] = []
         for key, got in items:
             self.checked += 1
@@ -96,11 +86,29 @@ class Checker:
         if facts.version < max(versions, default=0):
             self.fail("facts", asked, "the version is below that of a row", facts)
 
+    def _facts(self, asked: Asked, facts: Facts, count: int, end_s: float) -> None:
+        """Check what a reply says of itself, as far as that does not depend on its rows."""
+        source = facts.source.value
+        self.counts[source] = self.counts.get(source, 0) + count
+        as_of_s = true_s(facts.as_of_us)
+        if as_of_s > end_s + self.skew_s:
+            self.fail("facts", asked, "the reply comes from the future", facts)
+        if as_of_s < asked.begun_s - asked.ttl_s * RATE - self.skew_s:
+            self.fail("ttl", asked, f"the entry is {end_s - as_of_s:.3f} s old", facts)
+        if facts.is_stale:
+            self.counts["stale"] = self.counts.get("stale", 0) + count
+            if asked.level is not Level.EVENTUAL:
+                self.fail("facts", asked, "an old copy was given for an error", facts)
+        if facts.level < asked.level:
+            self.fail("facts", asked, "the reply has a weaker level than asked", facts)
+        if as_of_s < asked.begun_s - asked.bound_s:
+            self.counts["vouched"] = self.counts.get("vouched", 0) + count
+
     def _state(self, asked: Asked, cell: Cell, at: int, facts: Facts, end_s: float) -> None:
         begun_s = asked.begun_s
         late_s = self._late_s(cell, at, begun_s)
         self.late_s_max = max(self.late_s_max, late_s)
-        if late_s > asked.bound_s * RATE:
+        if late_s > asked.bound_s * RATE and not facts.is_stale:
             what = f"{cell.name} shows state {at}, {late_s:.3f} s after a later one was known"
             self.fail("bound", asked, what, facts)
         if facts.level >= Level.QUORUM and not self._is_current(cell, at, begun_s):

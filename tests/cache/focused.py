@@ -123,6 +123,15 @@ RIVALS = replace(
     partitions=3,
     network=NetworkFaults(),
 )
+STALE = replace(
+    LOST_NEWS,
+    tables=("stale",),
+    # Few others, for their loads make it younger.
+    levels=(*_EVENTUAL * 20, Level.BOUNDED_STALENESS, Level.SESSION),
+    readers=4,
+    read_mean_s=0.2,
+    store=StoreFaults(fail_share=0.4),
+)
 BOUNDED = replace(LOST_NEWS, levels=(Level.BOUNDED_STALENESS,))
 SESSIONS = replace(LOST_NEWS, levels=(Level.SESSION, Level.EVENTUAL), writers=6, write_mean_s=0.8)
 SLOW_SESSIONS = replace(SESSIONS, store=_SLOW_STORE)

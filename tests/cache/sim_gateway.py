@@ -36,6 +36,8 @@ class SimGateway:
     options: CacheOptions
     choose: random.Random
     room: CacheRoom | None = None
+    lives: int = 0
+    """How often it was started."""
     _pipelines: dict[str, Pipeline] = field(default_factory=dict[str, Pipeline])
     _view: NetworkView | None = None
     _life: asyncio.Task[None] | None = None
@@ -74,6 +76,11 @@ class SimGateway:
         """Whether it takes calls."""
         return bool(self._pipelines)
 
+    @property
+    def pipelines(self) -> dict[str, Pipeline]:
+        """The pipelines of its tables; none while it is down."""
+        return self._pipelines
+
     async def call(self, operation: object, patience_s: float) -> object:
         """Carry out a call as a client sees it."""
         pipeline = self._pipelines.get(cast(Table, operation).table)  # type: ignore[attr-defined]
@@ -109,6 +116,7 @@ class SimGateway:
             shared = cast(Adapter, _SharedAdapter(self._view.shared_cache))
         async with open_room(self.options, shared, environment, is_needed=True) as room:
             self.room = room
+            self.lives += 1
             adapter = ModelAdapter(self.store, self.clock)
             gate = Shared(self.clock, Gate(CALLS_MAX), int(3600e6), room)
             pipelines: dict[str, Pipeline] = {}

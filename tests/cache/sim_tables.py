@@ -41,3 +41,7 @@ TABLES = (
         is_wide=True,
     ),
 )
+"""The tables that a scenario uses which names none."""
+
+STALE = _table("stale", CachePolicy(("near",), 8_000_000, 0, BOUND_US, serve_stale_on_error=True))
+"""One that gives an old copy rather than an error."""

@@ -44,6 +44,12 @@ def test_no_read_breaks_the_contract_where_one_fence_is_pressed_on(name: str) ->
     assert held(FOCUSED[name], seeds()[0]).checked > 500
 
 
+def test_an_old_copy_is_given_for_an_error_to_eventual_readers_alone() -> None:
+    report = held(focused.STALE, seeds()[0])
+    assert report.counts["stale"] > 10
+    assert report.errors["Unavailable"] > 50
+
+
 def test_the_same_seed_gives_the_same_history() -> None:
     one, other = (run(SCENARIOS["all"], 5) for _ in range(2))
     assert len(one.history) > 1_000

@@ -13,7 +13,7 @@ from tests.cache.registers import Registers
 from tests.cache.sim_gateway import SimGateway
 from tests.cache.sim_network import Network, NetworkFaults
 from tests.cache.sim_store import ModelStore, StoreFaults
-from tests.cache.sim_tables import TABLES
+from tests.cache.sim_tables import STALE, TABLES
 from tests.cache.sim_time import SimClock, simulate
 from tests.cache.traffic import read_rows, reader, writer
 from tests.cache.world import LEVELS, OPTIONS, Scenario, World, keys_of
@@ -77,13 +77,16 @@ class _Alarms(logging.Handler):
         self.texts.append(self.format(record))
 
 
-def _world(scenario: Scenario, seed: int) -> World:
+def world_of(scenario: Scenario, seed: int) -> World:
+    """Return the world of a scenario, before anything in it is started."""
     choose = random.Random(seed)
     registers = Registers()
     store = ModelStore(random.Random(choose.random()), registers, replace(scenario.store))
     faults = replace(scenario.network, cut=set(), mute=set(), deaf=set())
     network = Network(random.Random(choose.random()), faults)
-    tables = [t for t in TABLES if not scenario.tables or t.name in scenario.tables]
+    tables = list(TABLES)
+    if scenario.tables:
+        tables = [table for table in (*TABLES, STALE) if table.name in scenario.tables]
     options = replace(OPTIONS, clock_skew_s=scenario.skew_s)
     gateways: list[SimGateway] = []
     for at in range(scenario.gateways):
@@ -102,35 +105,41 @@ def _world(scenario: Scenario, seed: int) -> World:
 
 
 async def _run(scenario: Scenario, seed: int, *, keeps_history: bool) -> World:
-    world = _world(scenario, seed)
+    world = world_of(scenario, seed)
     world.keeps_history = keeps_history
-    for table in world.tables:
-        for key in keys_of(world, table):
-            world.store.registers.cell(table.full_name, key)
-    for gateway in world.gateways:
-        await gateway.start()
+    await begin(world)
     async with asyncio.TaskGroup() as group:
         for _ in range(scenario.readers):
             group.create_task(reader(world, scenario))
         for _ in range(scenario.writers):
             group.create_task(writer(world, scenario))
-        faults = group.create_task(_faults(world, scenario))
+        hurting = group.create_task(faults(world, scenario))
         await asyncio.sleep(scenario.duration_s)
-        faults.cancel()
+        hurting.cancel()
         world.is_over = True
-    await _heal(world)
-    await _settled(world)
+    await heal(world)
+    await settled(world)
     for gateway in world.gateways:
         await gateway.stop()
     return world
 
 
-async def _faults(world: World, scenario: Scenario) -> None:
+async def begin(world: World) -> None:
+    """Make all rows known, and start the gateways."""
+    for table in world.tables:
+        for key in keys_of(world, table):
+            world.store.registers.cell(table.full_name, key)
+    for gateway in world.gateways:
+        await gateway.start()
+
+
+async def faults(world: World, scenario: Scenario) -> None:
+    """Hurt a world for ever."""
     while True:
         await scenario.faults(world)
 
 
-async def _heal(world: World) -> None:
+async def heal(world: World) -> None:
     """End all faults, and wait until the contract says that nothing of them is left."""
     world.store.faults = StoreFaults()
     world.network.faults = NetworkFaults()
@@ -142,10 +151,12 @@ async def _heal(world: World) -> None:
     await asyncio.sleep(SETTLE_S)
 
 
-async def _settled(world: World) -> None:
+async def settled(world: World) -> None:
     """Read every row at every level from every gateway: all show the last state."""
     for gateway in world.gateways:
         for table in world.tables:
             for level in LEVELS:
-                keys = tuple(keys_of(world, table))
-                await read_rows(world, gateway, table, keys, level, None)
+                keys = keys_of(world, table)
+                for at in range(0, len(keys), table.limits.batch_keys):
+                    some = tuple(keys[at : at + table.limits.batch_keys])
+                    await read_rows(world, gateway, table, some, level, None)

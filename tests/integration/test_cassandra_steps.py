@@ -171,3 +171,22 @@ async def test_steps_of_several_processes_lose_and_double_nothing(cassandra_node
         for at in range(0, len(outcomes), len(adapters)):
             assert len({repr(outcome) for outcome in outcomes[at : at + len(adapters)]}) == 1
         assert {o.counter.value for o in outcomes} == set(range(1, len(changes) + 1))
+
+
+async def test_a_write_says_that_it_is_the_first_only_when_that_is_sure(
+    cassandra_node: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = fresh("items", write_level=SERIAL)
+    async with opened(cassandra_node, table) as adapter:
+
+        async def written(unit: WriteUnit) -> Written:
+            done = await adapter.execute(WriteRows(table.full_name, (unit,)), soon())
+            (outcome,) = done.outcomes
+            assert isinstance(outcome, Written)
+            return outcome
+
+        unit = WriteUnit((Put(Key(("a",)), {"count": 1}),), token())
+        assert (await written(unit)).is_first
+        assert not (await written(unit)).is_first
+        _lose_first(monkeypatch, _lost_after, 1)
+        assert not (await written(WriteUnit((Put(Key(("b",)), {"count": 1}),), token()))).is_first

@@ -88,6 +88,7 @@ class Feed:
     _task: asyncio.Task[None] | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _pause_s: float = PAUSE_S_MIN
+    choose: random.Random = field(default_factory=random.Random)
 
     def add(self, table: str, listener: Listener) -> None:
         """Watch one table more; the stream begins anew for it."""
@@ -140,7 +141,7 @@ class Feed:
                 )
             self._lost()
             # At random, so that the clients of a worker that ended do not come back as one.
-            await asyncio.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311
+            await asyncio.sleep(self._pause_s * self.choose.uniform(0.5, 1.0))
             self._pause_s = min(self._pause_s * 2, PAUSE_S_MAX)
 
     async def _describe(self) -> list[str]:

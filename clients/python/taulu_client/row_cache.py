@@ -164,15 +164,19 @@ class RowCache:
         return demand.met_by(held, self.clock.monotonic(), 0)
 
     def _got(self, held: Held, wanted: Consistency) -> Got:
-        age_us = int((self.clock.monotonic() - held.began_s) * 1e6)
         facts = replace(
             held.facts,
             level=wanted.level or Level.EVENTUAL,
             version=held.version,
-            as_of_us=self.clock.now_us() - age_us,
+            as_of_us=self._as_of_us(held),
             source=Source.CLIENT_CACHE,
         )
         return Got(cast("Row | Absent", held.value), facts)
+
+    def _as_of_us(self, held: Held) -> int:
+        """Return when the store was read, on our wall clock, or an earlier time."""
+        age_s = self.clock.monotonic() - held.began_s
+        return self.clock.now_us() - int(age_s * 1e6)
 
     def _flights_of(
         self, wants: Sequence[Want], variant: bytes, may_join: bool
@@ -228,8 +232,11 @@ class RowCache:
         row = got.outcome if isinstance(got.outcome, Row) else None
         age_us = duration_us(got.reply.age)
         skew_s = policy.clock_skew.total_seconds() if "shared" in policy.tiers else 0.0
-        began_s = got.sent_s - age_us / 1e6 - skew_s
-        is_same = got.reply.worker == self.feed.worker or began_s >= self.feed.heard_s
+        # At QUORUM and above the store was read since the call came, however long that took.
+        is_current = got.facts.level >= Level.QUORUM
+        began_s = got.sent_s if is_current else got.sent_s - age_us / 1e6 - skew_s
+        # Another worker may not have heard yet what the stream told before this call was sent.
+        is_same = got.reply.worker == self.feed.worker or is_current
         return Held(
             value=got.outcome,
             version=0 if row is None else row.version,
@@ -252,7 +259,10 @@ class RowCache:
         if not is_good and not self._meets(held, wanted):
             return None
         self.stats.joins += not is_own
-        return Got(cast("Row | Absent", held.value), held.facts)
+        # What was read before a reader came is as new as the reader asked, and no newer.
+        level = held.facts.level if is_good else wanted.level or Level.EVENTUAL
+        facts = replace(held.facts, level=level, as_of_us=self._as_of_us(held))
+        return Got(cast("Row | Absent", held.value), facts)
 
     def _drop(self, place: Place) -> None:
         self._flights.fence(place)

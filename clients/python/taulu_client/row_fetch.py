@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from taulu.model.consistency import Consistency, Facts
+from taulu.model.consistency import Consistency, Facts, Level
 from taulu.model.result import Absent, Failed
 from taulu.model.row import Key, Row
 from taulu.v1 import consistency_pb2, data_pb2, value_pb2
@@ -44,9 +44,9 @@ async def fetch_rows(
             columns=columns,
             consistency=consistency_message(wanted),
         )
-        sent_s = time.monotonic()
+        sent_s, sent_us = time.monotonic(), messages.now_us()
         reply = await sender.rpc.call(rpc.BATCH_GET, request, left_s)
-        facts = facts_from(reply.facts, messages.now_us())
+        facts = facts_of_call(reply.facts, sent_us)
         sender.session.see(facts)
         return [
             outcome
@@ -61,6 +61,16 @@ async def fetch_rows(
     chunking = _read_chunking(shape, sender.options.response_bytes_max)
     sizes = [message.ByteSize() for message in asked]
     return await sender.send_all(asked, sizes, chunking, attempt)
+
+
+def facts_of_call(reply: consistency_pb2.ReplyFacts, sent_us: int) -> Facts:
+    """Return what a reply says, on this machine's clock.
+
+    Its age is counted back from when the call was sent, so that the way back makes nothing
+    younger. At QUORUM and above the store was read after that.
+    """
+    facts = facts_from(reply, sent_us)
+    return replace(facts, as_of_us=sent_us) if facts.level >= Level.QUORUM else facts
 
 
 def chunking_of(shape: Shape, items: str) -> Chunking:

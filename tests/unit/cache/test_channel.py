@@ -223,3 +223,49 @@ async def test_many_places_go_in_several_messages_and_a_long_one_in_its_own() ->
         await ada.announce("shop.orders", places)
         await made.settle()
         assert [place for _, place in made.news["bob"]] == places
+
+
+async def test_what_a_forgotten_member_said_last_may_have_been_missed() -> None:
+    async with net() as made:
+        ada, bob = await made.join("ada"), await made.join("bob")
+        await made.beat(ada, bob)
+        made.pass_s(OPTIONS.forget_s + 1.0)
+        await made.beat(bob)
+        assert bob.trust().since_s == made.clock.seconds
+        assert bob.trust().until_s == pytest.approx(made.clock.seconds)
+
+
+async def test_a_member_that_goes_unheard_leaves_doubt_behind() -> None:
+    async with net() as made:
+        bob = await made.join("bob")
+        await made.shared.carrier.enrol("ada")
+        await made.beat(bob)
+        assert bob.trust().until_s == float("-inf")
+        made.pass_s(1.0)
+        await made.shared.carrier.strike("ada")
+        await made.beat(bob)
+        assert bob.trust().since_s == made.clock.seconds
+
+
+async def test_a_member_that_comes_back_without_leave_leaves_doubt_in_all() -> None:
+    async with net() as made:
+        bob = await made.join("bob")
+        await made.shared.carrier.enrol("ada")
+        await made.beat(bob)
+        made.pass_s(1.0)
+        ada = await made.join("ada", epoch=2)
+        await made.beat(ada, bob)
+        assert bob.trust().since_s == made.clock.seconds
+        assert bob.trust().until_s == pytest.approx(made.clock.seconds - SKEW_S)
+
+
+async def test_nothing_follows_the_last_message() -> None:
+    async with net() as made:
+        ada, bob = await made.join("ada"), await made.join("bob")
+        await made.beat(ada, bob)
+        await ada.close()
+        await ada.beat()
+        await made.beat(bob)
+        assert bob.gaps == 0
+        assert bob.trust().until_s == pytest.approx(made.clock.seconds)
+        assert await made.shared.carrier.members() == frozenset({"bob"})

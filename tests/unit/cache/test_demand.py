@@ -97,3 +97,11 @@ def test_what_was_read_of_an_old_row_binds_a_session_to_no_later_time() -> None:
     young = entry(1, version=NOW_US)
     assert young.session_us == young.landed_us
     assert entry(1).session_us == 0
+
+
+def test_a_version_proves_nothing_where_writes_have_no_order_or_rows_have_neighbours() -> None:
+    session = Consistency(Level.SESSION, session_version=50, session_us=NOW_US)
+    for by_version in (True, False):
+        clock = DrivenClock(NOW_US, NOW_S)
+        asked = demand_of(session, BOUND_US, NO_TRUST, clock, 0.5, by_version=by_version)
+        assert is_met(asked, entry(1.0, version=50)) is by_version

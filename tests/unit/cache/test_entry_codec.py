@@ -26,7 +26,7 @@ def test_entries_come_back_on_another_clock(value: Cached, version: int) -> None
     assert (got.as_of_us, got.landed_us) == (1_000_000, 1_200_000)
     # Two seconds ago by our wall clock, and half a second more for its distance from theirs.
     assert got.began_s == 900.0 - 2.0 - 0.5
-    assert got.keep_until_s == 900.0 + (12_000_000 - 3_000_000) / 1e6
+    assert got.keep_until_s == 900.0 + (12_000_000 - 3_000_000) / 1e6 - 0.5
     assert got.data_bytes == len(data)
 
 

@@ -115,6 +115,19 @@ async def test_a_copy_that_goes_within_the_bound_only_lags(subject: Subject) -> 
     assert found.staleness_us(1.0) == 1_500_000
 
 
+async def test_a_copy_is_stale_for_as_long_as_it_would_be_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verification, "LOOK_AGAIN_S", 0.0)
+    async with cached(replace(NEAR, ttl_us=10_000_000, staleness_us=60_000_000)) as subject:
+        await subject.put("Ada")
+        await subject.get()
+        del subject.store.rows[KEY]
+        found = await verify(subject, step_s=0.5)
+    assert (found.lagging, found.beyond) == (1, 0)
+    assert 9.5e6 <= found.staleness_us(1.0) <= 11e6
+
+
 async def test_what_would_not_be_served_is_not_compared(subject: Subject) -> None:
     await subject.put("Ada")
     await subject.get()

@@ -4,12 +4,20 @@ import asyncio
 from dataclasses import replace
 
 from taulu.model import (
+    Absent,
+    Delete,
+    IdempotencyToken,
+    Put,
     Source,
     Update,
+    WriteRows,
+    WriteUnit,
 )
+from taulu.spi import Context
 from tests.unit.policy.cached_store import (
     KEY,
     NEAR,
+    USERS,
     cached,
     name_of,
     settle,
@@ -41,3 +49,22 @@ async def test_two_writers_at_once_leave_neither_of_their_rows_in_the_cache() ->
             it.store.writes_held.set()
         assert name_of(await it.get()) == it.store.rows[KEY].columns["name"]
         assert len(it.store.reads) == 1
+
+
+async def test_a_write_that_is_sent_again_brings_nothing_back() -> None:
+    async with cached(replace(NEAR, is_write_through=True)) as it:
+        await it.put("Ada")
+        await it.put("Eve")
+        it.store.repeats = True
+        await it.put("Ada")
+        assert name_of(await it.get()) == "Eve"
+
+
+async def test_units_of_one_call_on_the_same_partition_fill_nothing() -> None:
+    async with cached(replace(NEAR, is_write_through=True)) as it:
+        units = tuple(
+            WriteUnit((mutation,), IdempotencyToken(0, f"nonce-{n}"))
+            for n, mutation in enumerate((Put(KEY, {"name": "Ada"}), Delete(KEY)))
+        )
+        await it.run(WriteRows(USERS.full_name, units), Context(it.clock.seconds + 5))
+        assert (await it.get()).outcomes == (Absent(),)

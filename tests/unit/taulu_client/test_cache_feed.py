@@ -183,6 +183,21 @@ async def test_one_stream_watches_all_tables_that_can_be(subject: Subject) -> No
     assert sorted(subject.gateway.watched[-1]) == [ORDERS, USERS]
 
 
+async def test_a_table_that_is_gone_is_trusted_no_more(subject: Subject) -> None:
+    subject.gateway.infos[ORDERS] = described(ORDERS)
+    await subject.gateway.next_stream()
+    subject.feed.add(ORDERS, Ears())
+    stream = await subject.gateway.next_stream()
+    await subject.send(stream, news(40 * S, table=ORDERS))
+    assert subject.feed.trust(ORDERS, subject.feed.number) != NO_TRUST
+    del subject.gateway.infos[ORDERS]
+    await subject.send(stream, None)
+    stream = await subject.gateway.next_stream()
+    await subject.send(stream, news(40 * S))
+    assert subject.trust() != NO_TRUST
+    assert subject.feed.trust(ORDERS, subject.feed.number) == NO_TRUST
+
+
 async def test_waiting_for_news_ends_in_time_when_none_come(subject: Subject) -> None:
     stream = await subject.gateway.next_stream()
     await subject.feed.wait(USERS, 0.01)

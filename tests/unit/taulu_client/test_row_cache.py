@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from taulu.cache.demand import NO_TRUST, Trust
+from taulu.cache.demand import Trust
 from taulu.model import (
     Absent,
     Consistency,
     Delete,
-    Failed,
     IdempotencyToken,
     Internal,
     Key,
     Level,
     Row,
     Source,
-    TauluError,
     Unavailable,
     WriteUnit,
 )
-from taulu_client.cache_plan import CachePlan
-from taulu_client.row_cache import Got, RowCache, Want
-from tests.unit.policy.parts import DrivenClock
+from taulu_client.row_cache import Got, Want
 from tests.unit.taulu_client.cache_parts import (
     ADA,
     BOUND_S,
@@ -35,69 +31,10 @@ from tests.unit.taulu_client.cache_parts import (
     NEGATIVE_S,
     POLICY,
     TTL_S,
-    fetched,
     row,
     without_cache,
 )
-
-EVENTUAL = Consistency(Level.EVENTUAL)
-PLACE = CachePlan(INFO).place(("ada",))
-WATCHED = 7
-"""The run of the worker whose news are heard."""
-
-
-@dataclass
-class DrivenFeed:
-    """Stands for the stream: what it vouches for is set by the test."""
-
-    number: int = 0
-    worker: int = 0
-    heard_s: float = float("inf")
-    vouched: Trust = NO_TRUST
-
-    def trust(self, table: str, number: int) -> Trust:
-        return self.vouched if number and number == self.number else NO_TRUST
-
-    def hear(self, since_s: float, until_s: float, heard_s: float) -> None:
-        self.number, self.worker, self.heard_s = self.number + 1, WATCHED, heard_s
-        self.vouched = Trust(since_s, until_s)
-
-
-@dataclass
-class Subject:
-    clock: DrivenClock = field(default_factory=lambda: DrivenClock(5_000_000, 1_000.0))
-    feed: DrivenFeed = field(default_factory=DrivenFeed)
-    answers: Callable[[], Any] = row
-    reply: dict[str, Any] = field(default_factory=dict)
-    held: asyncio.Event | None = None
-    calls: list[Sequence[Key]] = field(default_factory=list)
-    cache: RowCache = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.cache = RowCache(CachePlan(INFO), self.feed, clock=self.clock)  # type: ignore[arg-type]
-
-    async def load(self, keys: Sequence[Key]) -> Sequence[Any]:
-        self.calls.append(keys)
-        sent_s, outcome = self.clock.seconds, self.answers()
-        if self.held is not None:
-            await self.held.wait()
-        if isinstance(outcome, TauluError):
-            return [Failed(outcome)] * len(keys)
-        return [fetched(outcome, sent_s=sent_s, **self.reply) for _ in keys]
-
-    async def read(self, wanted: Consistency = EVENTUAL) -> Any:
-        assert PLACE is not None
-        (got,) = await self.cache.read([Want(PLACE, ADA)], wanted, self.load)
-        return got
-
-    async def source(self, wanted: Consistency = EVENTUAL) -> Source:
-        got = await self.read(wanted)
-        assert isinstance(got, Got), got
-        return got.facts.source
-
-    def vouch(self) -> None:
-        """Let all news have come until now."""
-        self.feed.vouched = replace(self.feed.vouched, until_s=self.clock.seconds)
+from tests.unit.taulu_client.row_cache_parts import EVENTUAL, PLACE, WATCHED, Subject, settle
 
 
 @pytest.fixture
@@ -108,33 +45,82 @@ async def subject() -> AsyncGenerator[Subject]:
     await settle()
 
 
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-
+CACHED = {"source": Source.NEAR_CACHE, "level": Level.EVENTUAL}
+"""Of a reply from a cache of the gateway."""
 KEPT, LOADED = Source.CLIENT_CACHE, Source.PRIMARY
 
 
 async def test_without_news_an_entry_has_the_bound_from_its_own_read(subject: Subject) -> None:
-    subject.reply = {"age_s": 2.0}
-    assert await subject.source() is LOADED
+    subject.reply = {"age_s": 2.0, **CACHED}
+    assert await subject.source() is Source.NEAR_CACHE
     subject.clock.seconds += BOUND_S - 2.1
     got = await subject.read()
     assert (got.facts.source, got.facts.level) == (KEPT, Level.EVENTUAL)
     assert got.facts.as_of_us == pytest.approx(subject.clock.wall_us - (BOUND_S - 0.1) * 1e6, abs=2)
     subject.clock.seconds += 0.2
+    assert await subject.source() is Source.NEAR_CACHE
+    assert len(subject.calls) == 2
+
+
+async def test_the_way_of_a_call_counts_as_age(subject: Subject) -> None:
+    subject.held = asyncio.Event()
+    reading = asyncio.create_task(subject.read())
+    await settle()
+    subject.clock.seconds += 3.0
+    subject.held.set()
+    await reading
+    subject.clock.seconds += BOUND_S - 3.1
+    assert await subject.source() is KEPT
+    subject.clock.seconds += 0.2
     assert await subject.source() is LOADED
+
+
+async def test_a_load_that_began_too_early_for_a_reader_is_not_its_own(subject: Subject) -> None:
+    wanted = Consistency(Level.BOUNDED_STALENESS, 500_000)
+    subject.held = asyncio.Event()
+    first = asyncio.create_task(subject.read(wanted))
+    await settle()
+    subject.clock.seconds += 1.0
+    second = asyncio.create_task(subject.read(wanted))
+    await settle()
+    assert len(subject.calls) == 1
+    subject.held.set()
+    await asyncio.gather(first, second)
     assert len(subject.calls) == 2
 
 
 async def test_the_shared_tier_adds_what_clocks_may_lie_apart(subject: Subject) -> None:
     subject.cache.described(replace(INFO, cache=replace(POLICY, tiers=("near", "shared"))))
+    subject.reply = CACHED
     await subject.read()
     subject.clock.seconds += BOUND_S - 0.6
     assert await subject.source() is KEPT
     subject.clock.seconds += 0.2
+    assert await subject.source() is not KEPT
+
+
+async def test_a_reply_at_quorum_is_as_new_as_its_call(subject: Subject) -> None:
+    """Its age is that of a read that took long, not that of a copy."""
+    subject.cache.described(replace(INFO, cache=replace(POLICY, tiers=("near", "shared"))))
+    subject.reply = {"age_s": 3.0}
+    await subject.read()
+    subject.clock.seconds += BOUND_S - 0.1
+    assert await subject.source() is KEPT
+    subject.clock.seconds += 0.2
     assert await subject.source() is LOADED
+
+
+async def test_one_who_joined_a_load_is_not_told_more_than_it_asked(subject: Subject) -> None:
+    subject.held = asyncio.Event()
+    first = asyncio.create_task(subject.read())
+    await settle()
+    subject.clock.seconds += 0.1
+    second = asyncio.create_task(subject.read())
+    await settle()
+    subject.held.set()
+    assert (await first).facts.level is Level.QUORUM
+    assert (await second).facts.level is Level.EVENTUAL
+    assert len(subject.calls) == 1
 
 
 async def test_news_let_an_entry_live_until_its_ttl(subject: Subject) -> None:
@@ -182,14 +168,15 @@ async def test_a_gap_of_the_worker_leaves_the_bound(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("worker", "age_s", "is_trusted"), [(WATCHED, 3.0, True), (8, 3.0, False), (8, 0.0, True)]
+    ("worker", "level", "is_trusted"),
+    [(WATCHED, Level.EVENTUAL, True), (8, Level.EVENTUAL, False), (8, Level.QUORUM, True)],
 )
-async def test_old_answers_of_another_worker_are_not_vouched_for(
-    subject: Subject, worker: int, age_s: float, is_trusted: bool
+async def test_copies_of_another_worker_are_not_vouched_for(
+    subject: Subject, worker: int, level: Level, is_trusted: bool
 ) -> None:
-    """What this worker was told before the stream began, another's copy may lack."""
+    """They may lack what the stream told before they were asked for."""
     subject.feed.hear(since_s=0.0, until_s=1_000.0, heard_s=1_000.0)
-    subject.reply = {"worker": worker, "age_s": age_s, "source": Source.NEAR_CACHE}
+    subject.reply = {"worker": worker, "source": Source.NEAR_CACHE, "level": level}
     await subject.read()
     subject.clock.seconds += BOUND_S + 0.1
     subject.vouch()
@@ -271,7 +258,7 @@ async def test_absence_is_not_remembered_where_the_table_says_so(subject: Subjec
 async def test_a_row_that_expires_is_gone_by_its_own_time(subject: Subject) -> None:
     as_of_us = 77_000_000_000
     subject.answers = lambda: row(expire_us=as_of_us + 3_000_000)
-    subject.reply = {"as_of_us": as_of_us, "age_s": 1.0, "source": Source.NEAR_CACHE}
+    subject.reply = {"as_of_us": as_of_us, "age_s": 1.0, **CACHED}
     await subject.read()
     subject.clock.seconds += 1.9
     assert await subject.source() is KEPT
