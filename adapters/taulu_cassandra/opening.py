@@ -155,7 +155,7 @@ def connected(settings: CassandraSettings) -> Session:
     """
     session: Session | None = None
     try:
-        session = Session(_session_options(settings))
+        session = Session(session_options(settings))
         session.connect()
     except DRIVER_ERRORS as error:
         if session is not None:
@@ -164,7 +164,7 @@ def connected(settings: CassandraSettings) -> Session:
     return session
 
 
-def _session_options(settings: CassandraSettings) -> SessionOptions:
+def session_options(settings: CassandraSettings) -> SessionOptions:
     """Return what the driver is told of the cluster."""
     return SessionOptions(
         contact_points=settings.contact_points,

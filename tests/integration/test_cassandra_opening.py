@@ -14,10 +14,9 @@ from taulu.conformance import ShiftedClock
 from taulu.model import GetRows, Key, Put, Table, Unavailable
 from taulu_cassandra import kinds
 from taulu_cassandra._driver import Prepared, Session
-from taulu_cassandra.adapter import session_options
 from taulu_cassandra.calls import Calls
 from taulu_cassandra.layout import layout_of
-from taulu_cassandra.opening import HEARD_S_MAX, compile_statements, open_table
+from taulu_cassandra.opening import HEARD_S_MAX, compile_statements, open_table, session_options
 from taulu_cassandra.settings import CassandraSettings, parse_settings
 from taulu_cassandra.stored import StoredTable
 from tests.integration.cassandra_parts import PREFIX, SERIAL, Options, fresh, opened, put, soon

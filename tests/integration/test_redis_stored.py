@@ -70,7 +70,9 @@ async def test_all_keys_of_a_unit_are_in_one_hash_slot(redis_alone: Standalone) 
         await subject.put(ORDERS, Key(key.partition, (3, "a")), {"count": 1}, ttl_s=3_600)
         await subject.change(BOUNDED, Reserve(key, 1, "hold", 60_000_000, subject.token()))
         await subject.append(EVENTS, subject.name(), {"count": 1})
-        tags = {k.partition("}")[0] for k in keys_of(redis_alone.server, "taulu:*")}
+        found = keys_of(redis_alone.server, "taulu:*")
+        # A place of the shared cache is one key, and has no tag.
+        tags = {k.partition("}")[0] for k in found if not k.startswith("taulu:cached:")}
         for tag in tags:
             slots = {key_slot(k.encode()) for k in keys_of(redis_alone.server, f"{tag}}}*")}
             assert len(slots) == 1

@@ -45,7 +45,8 @@ def _reply(replies: object) -> object:
     if kind == "$":
         if rest == "-1":
             return None
-        return replies.read(int(rest) + 2)[:-2].decode()  # type: ignore[attr-defined]
+        data = replies.read(int(rest) + 2)[:-2]  # type: ignore[attr-defined]
+        return data.decode(errors="surrogateescape")
     if kind == "*":
         return None if rest == "-1" else [_reply(replies) for _ in range(int(rest))]
     return rest
