@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TypeAlias
 
 from taulu.model import Unavailable
@@ -50,7 +50,7 @@ class MemoryCarrier:
                 self._inboxes.remove(inbox)
                 _end(inbox)
 
-    async def listen(self) -> AsyncIterator[bytes]:
+    async def listen(self) -> AsyncGenerator[bytes]:
         """See `Carrier.listen`."""
         self._check()
         inbox: _Inbox = asyncio.Queue()

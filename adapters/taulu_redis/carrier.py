@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import cast
 
 from taulu.model import Clock, TauluError, Unavailable
@@ -38,7 +38,7 @@ class RedisCarrier:
         """See `Carrier.send`. Where `quorum_replicas` is declared, it is confirmed by them."""
         await self._run(("PUBLISH", self._channel, message), self._channel, is_once=True)
 
-    async def listen(self) -> AsyncIterator[bytes]:
+    async def listen(self) -> AsyncGenerator[bytes]:
         """See `Carrier.listen`. A loss is noticed within `news_timeout_s`."""
         subscription: Subscription | None = None
         try:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import msgspec
@@ -264,11 +265,13 @@ class Channel:
     async def _listen(self) -> None:
         while True:
             try:
-                async for data in self.carrier.listen():
-                    if not data:
-                        self._since_s = self.clock.monotonic()
-                    else:
-                        self.receive(data)
+                # Closed here and now when this task is cancelled, not some time later.
+                async with aclosing(self.carrier.listen()) as messages:
+                    async for data in messages:
+                        if not data:
+                            self._since_s = self.clock.monotonic()
+                        else:
+                            self.receive(data)
             except TauluError as error:
                 _log.warning("the news of other gateways' writes cannot be heard: %s", error)
             self._since_s = float("inf")

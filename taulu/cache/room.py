@@ -44,7 +44,10 @@ class CacheRoom:
     flights: Flights = field(default_factory=Flights)
     tally: Tally = field(default_factory=Tally)
     watchers: Watchers = field(default_factory=Watchers)
-    _running: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    _running: dict[asyncio.Task[None], None] = field(
+        default_factory=dict["asyncio.Task[None]", None]
+    )
+    """In the order of their begin: they are cancelled in one order, and a simulation repeats."""
 
     @classmethod
     def create(
@@ -65,8 +68,8 @@ class CacheRoom:
     def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Let something go on beside the call that began it, until the room is closed."""
         task = self.tasks.create_task(_guarded(work))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running[task] = None
+        task.add_done_callback(self._running.pop)
         # A task that is cancelled before it began has not touched what it was to do.
         task.add_done_callback(lambda _: work.close())
         return task

@@ -7,7 +7,7 @@ Dropping a place drops every variant and every lease in it, in one atomic step.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -107,7 +107,7 @@ class Carrier(Protocol):
         """Hand a message to all who listen now; raise `Unavailable` if that is not sure."""
         ...
 
-    def listen(self) -> AsyncIterator[bytes]:
+    def listen(self) -> AsyncGenerator[bytes]:
         """Yield every message from the moment of listening on, one's own perhaps included.
 
         The first item is empty: it says that from now on nothing is missed. The iterator raises

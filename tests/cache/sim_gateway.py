@@ -43,7 +43,8 @@ class SimGateway:
     _life: asyncio.Task[None] | None = None
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _calls: set[asyncio.Task[object]] = field(default_factory=set["asyncio.Task[object]"])
+    _calls: list[asyncio.Task[object]] = field(default_factory=list["asyncio.Task[object]"])
+    """In the order of their begin, so that a seed cuts them off in one order."""
 
     async def start(self) -> None:
         """Start it; it serves from when it has joined the others."""
@@ -89,8 +90,8 @@ class SimGateway:
         context = Context(self.clock.monotonic() + patience_s)
         work = cast("Coroutine[None, None, object]", pipeline.handler(operation, context))  # type: ignore[arg-type]
         call = asyncio.get_running_loop().create_task(work)
-        self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
+        self._calls.append(call)
+        call.add_done_callback(self._calls.remove)
         await asyncio.wait([call])
         if call.cancelled():
             raise Unavailable("the connection to the gateway broke")

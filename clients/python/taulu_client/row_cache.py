@@ -80,7 +80,10 @@ class RowCache:
     stats: CacheStats = field(default_factory=CacheStats)
     _near: NearCache = field(init=False)
     _flights: Flights = field(default_factory=Flights)
-    _running: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    _running: dict[asyncio.Task[None], None] = field(
+        default_factory=dict["asyncio.Task[None]", None]
+    )
+    """In the order of their begin."""
 
     def __post_init__(self) -> None:
         self._near = NearCache(self.bytes_max)
@@ -197,8 +200,8 @@ class RowCache:
         # Beside the reader that began it, for others may wait who are not cut off.
         self.stats.loads += len(begun)
         task = asyncio.create_task(self._load(begun, load, self.feed.number))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running[task] = None
+        task.add_done_callback(self._running.pop)
 
     async def _load(self, begun: Sequence[tuple[Flight, Key]], load: Load, watch: int) -> None:
         failure: TauluError = Unavailable("the client is closed; make another")
