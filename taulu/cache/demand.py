@@ -8,6 +8,7 @@ every lower one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from taulu.cache.entry import Entry
@@ -16,6 +17,11 @@ from taulu.model.consistency import Consistency, Level
 
 CACHED_LEVELS = frozenset({Level.EVENTUAL, Level.BOUNDED_STALENESS, Level.SESSION})
 """The levels that a cache may answer; the others pass it by."""
+
+
+def has_columns(cached: Sequence[str], asked: Sequence[str]) -> bool:
+    """Whether entries of these columns hold what a read asks for; none named means all."""
+    return not cached or (bool(asked) and set(asked) <= set(cached))
 
 
 @dataclass(frozen=True, slots=True)

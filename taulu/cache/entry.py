@@ -42,14 +42,6 @@ class Entry:
         """How much of the cache it takes, in bytes."""
         return self.data_bytes + _ENTRY_BYTES
 
-    @property
-    def session_us(self) -> int:
-        """The time that a session is bound to which has seen this entry.
-
-        A read that begins later sees at least the versions that this one saw.
-        """
-        return min(self.landed_us, self.version + APPLY_US_MAX) if self.version else 0
-
     def is_over(self, now_us: int) -> bool:
         """Whether a row in it has expired, so that it shows what is there no more."""
         return any(row.expire_us is not None and row.expire_us <= now_us for row in self.rows())
@@ -60,3 +52,11 @@ class Entry:
             yield self.value
         elif isinstance(self.value, RowPage):
             yield from self.value.rows
+
+
+def session_time_us(version: int, landed_us: int) -> int:
+    """Return the time that a session is bound to which has seen this version, read by then.
+
+    A read that begins later sees at least this version.
+    """
+    return min(landed_us, version + APPLY_US_MAX) if version else 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from taulu.cache.demand import Demand, Trust, demand_of
-from taulu.cache.entry import Cached, Entry
+from taulu.cache.entry import Cached, Entry, session_time_us
 from taulu.cache.flights import Flight, Landed
 from taulu.cache.loads import Loads
 from taulu.cache.stats import CacheStats
@@ -74,14 +74,14 @@ class TableCache:
             by_version=by_version,
         )
 
-    def session_us(self, entry: Entry) -> int:
-        """Return the time that a session is bound to which has seen an entry.
+    def session_us(self, version: int, landed_us: int) -> int:
+        """Return the time that a session is bound to which has seen this version, read by then.
 
         Without an order of writes an old version may have come to the store just now.
         """
-        if self.is_ordered or not entry.version:
-            return entry.session_us
-        return entry.landed_us
+        if self.is_ordered or not version:
+            return session_time_us(version, landed_us)
+        return landed_us
 
     async def read(self, wants: Sequence[Want], consistency: Consistency) -> list[Served]:
         """Return what is served for each want, in order; a failure is a value.
@@ -90,7 +90,8 @@ class TableCache:
         """
         arrived_s = self.loads.room.clock.monotonic()
         demand = self.demand(consistency, wants)
-        served: list[Served | None] = [self._near(want, demand) for want in wants]
+        trust = self.trust()
+        served: list[Served | None] = [self._near(want, demand, trust) for want in wants]
         for _ in range(ROUNDS_MAX):
             missing = [at for at, got in enumerate(served) if got is None]
             if not missing:
@@ -107,7 +108,7 @@ class TableCache:
             self._rescued(want, got, consistency) for want, got in zip(wants, served, strict=True)
         ]
 
-    def _near(self, want: Want, demand: Demand) -> Served | None:
+    def _near(self, want: Want, demand: Demand, trust: Trust) -> Served | None:
         room = self.loads.room
         room.tally.count(want.place)
         if not self.loads.is_near:
@@ -118,20 +119,19 @@ class TableCache:
         now_s = room.clock.monotonic()
         if not demand.met_by(entry, now_s, room.clock.now_us()):
             return None
-        if self._is_due(entry, now_s):
+        if self._is_due(entry, trust, now_s):
             self._refresh(want)
         self.stats.near_hits += 1
         self.stats.negatives += isinstance(entry.value, Absent)
         return Served(entry.value, entry, Source.NEAR_CACHE)
 
-    def _is_due(self, entry: Entry, now_s: float) -> bool:
+    def _is_due(self, entry: Entry, trust: Trust, now_s: float) -> bool:
         """Whether an entry that is still good should be loaded anew already.
 
         The probabilistic early expiration of Vattani, Chierichetti and Lowenstein (2015): the
         nearer the end, and the longer a load takes, the likelier; so one reader among many
         goes first, and none waits at the end.
         """
-        trust = self.trust()
         bound_s = self.policy.staleness_us / 1e6
         ends_s = entry.keep_until_s
         if entry.began_s < trust.since_s or trust.until_s < now_s - bound_s:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from taulu.cache import TableCache, Want, What
-from taulu.cache.demand import CACHED_LEVELS
-from taulu.cache.entry import APPLY_US_MAX, Cached
+from taulu.cache.demand import CACHED_LEVELS, has_columns
+from taulu.cache.entry import Cached
 from taulu.cache.near import Place
 from taulu.cache.news import News
 from taulu.cache.table_cache import Served
@@ -92,7 +92,7 @@ class Caching:
     def _is_cached(self, operation: GetRows | QueryRows) -> bool:
         if operation.consistency.level not in CACHED_LEVELS:
             return False
-        if self.policy.columns and not set(operation.columns or ("*",)) <= set(self.policy.columns):
+        if not has_columns(self.policy.columns, operation.columns):
             return False
         if isinstance(operation, QueryRows):
             return self.policy.has_queries and not operation.page.token
@@ -126,10 +126,7 @@ class Caching:
         result = await self.next(cast("Operation[RowReads | RowPage]", operation), context)
         self.cache.stats.passes += 1
         facts = result.facts
-        now_us = self.cache.loads.room.clock.now_us()
-        seen_us = now_us
-        if self.cache.is_ordered or not facts.version:
-            seen_us = min(now_us, facts.version + APPLY_US_MAX) if facts.version else 0
+        seen_us = self.cache.session_us(facts.version, self.cache.loads.room.clock.now_us())
         return replace(result, facts=replace(facts, session_us=seen_us))
 
     async def _write(self, operation: WriteRows, context: Context) -> WriteResults:
@@ -197,7 +194,7 @@ class Caching:
                 one.entry.version,
                 one.entry.as_of_us,
                 one.source,
-                self.cache.session_us(one.entry),
+                self.cache.session_us(one.entry.version, one.entry.landed_us),
                 one.is_stale,
             )
         entries = [got.entry for got in served if got.entry is not None]
@@ -209,7 +206,10 @@ class Caching:
             version=max((entry.version for entry in entries), default=0),
             as_of_us=min((entry.as_of_us for entry in entries), default=now_us),
             source=source,
-            session_us=max((self.cache.session_us(entry) for entry in entries), default=0),
+            session_us=max(
+                (self.cache.session_us(entry.version, entry.landed_us) for entry in entries),
+                default=0,
+            ),
             is_stale=any(got.is_stale for got in served),
         )
 

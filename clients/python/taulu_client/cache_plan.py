@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
-from taulu.cache.demand import CACHED_LEVELS
+from taulu.cache.demand import CACHED_LEVELS, has_columns
 from taulu.cache.near import Place
 from taulu.codec import KeyCodec
 from taulu.model.consistency import Consistency, Level
@@ -114,5 +114,4 @@ class CachePlan:
             return False
         if wanted.level is Level.BOUNDED_STALENESS and wanted.staleness_us_max is None:
             return False
-        known = self.policy.columns
-        return not known or set(columns or ("*",)) <= set(known)
+        return has_columns(self.policy.columns, columns)
