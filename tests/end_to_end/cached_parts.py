@@ -108,3 +108,13 @@ def write_beside_the_gateway(folder: Path, key: str) -> None:
         assert changed.rowcount == 1
     finally:
         connection.close()
+
+
+async def until_seen(users: Any, age: int, *, written_s: float) -> None:
+    """Read the row of ada until it has an age; fail on a read beyond the bound that lacks it."""
+    while True:
+        began_s = time.monotonic()
+        if (await users.get("ada")).row["age"] == age:
+            return
+        assert began_s < written_s + BOUND_S
+        await asyncio.sleep(0)

@@ -23,6 +23,7 @@ from tests.end_to_end.cached_parts import (
     start,
     taulu,
     until,
+    until_seen,
     write_beside_the_gateway,
 )
 from tests.end_to_end.test_gateway import workers_of
@@ -43,13 +44,7 @@ async def test_a_write_is_seen_through_the_other_worker_within_the_bound(
         users = reader.table(USERS)
         for age in range(20):
             await writer.table(USERS).put({"user_id": "ada", "age": age})
-            written_s = time.monotonic()
-            while True:
-                began_s = time.monotonic()
-                seen = (await users.get("ada")).row["age"]
-                if seen == age:
-                    break
-                assert began_s < written_s + BOUND_S
+            await until_seen(users, age, written_s=time.monotonic())
             # It is cached from now on, so that the next write has something to take away.
             assert (await users.get("ada")).facts.source is Source.NEAR_CACHE
         assert (await counts(reader)).counts["drops"] == 0

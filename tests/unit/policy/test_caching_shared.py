@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from taulu.model import (
@@ -12,6 +14,7 @@ from tests.unit.policy.cached_store import (
     BEGAN_US,
     NEAR,
     Store,
+    Subject,
     cached,
     name_of,
     settle,
@@ -21,13 +24,21 @@ from tests.unit.policy.parts import DrivenClock
 SHARED = replace(NEAR, tiers=("near", "shared"))
 
 
-async def test_the_shared_tier_spares_the_store_a_second_gateway() -> None:
+@asynccontextmanager
+async def two_gateways() -> AsyncGenerator[tuple[Subject, Subject, MemorySharedCache]]:
+    """Open two gateways with one shared cache in front of one store."""
     clock = DrivenClock(BEGAN_US, 1_000.0)
     shared, store = MemorySharedCache(clock), Store(clock)
     async with (
         cached(SHARED, store=store, shared=shared, clock=clock) as one,
         cached(SHARED, store=store, shared=shared, clock=clock) as two,
     ):
+        yield one, two, shared
+
+
+async def test_the_shared_tier_spares_the_store_a_second_gateway() -> None:
+    async with two_gateways() as (one, two, _):
+        store = one.store
         await one.put("Ada")
         await one.get()
         got = await two.get()
@@ -40,12 +51,8 @@ async def test_the_shared_tier_spares_the_store_a_second_gateway() -> None:
 
 
 async def test_across_gateways_a_lease_lets_one_load_and_the_other_wait_for_it() -> None:
-    clock = DrivenClock(BEGAN_US, 1_000.0)
-    shared, store = MemorySharedCache(clock), Store(clock)
-    async with (
-        cached(SHARED, store=store, shared=shared, clock=clock) as one,
-        cached(SHARED, store=store, shared=shared, clock=clock) as two,
-    ):
+    async with two_gateways() as (one, two, _):
+        store = one.store
         await one.put("Ada")
         store.held = asyncio.Event()
         async with asyncio.TaskGroup() as group:
@@ -57,12 +64,8 @@ async def test_across_gateways_a_lease_lets_one_load_and_the_other_wait_for_it()
 
 
 async def test_a_slow_gateway_does_not_fill_the_shared_tier_after_anothers_write() -> None:
-    clock = DrivenClock(BEGAN_US, 1_000.0)
-    shared, store = MemorySharedCache(clock), Store(clock)
-    async with (
-        cached(SHARED, store=store, shared=shared, clock=clock) as one,
-        cached(SHARED, store=store, shared=shared, clock=clock) as two,
-    ):
+    async with two_gateways() as (one, two, shared):
+        store = one.store
         await one.put("Ada")
         store.held = asyncio.Event()
         async with asyncio.TaskGroup() as group:
