@@ -223,12 +223,27 @@ class Session:
                 return cast("list[CqlRow]", list(found))
         raise AssertionError("the last attempt returns or raises")
 
+    def ask_each(self, text: str, timeout_s: float) -> dict[str, list[CqlRow]]:
+        """Ask every node of the local data centre that is up, in turn; it blocks.
+
+        Returns:
+            The rows of each, by its address.
+        """
+        return {
+            str(host.address): list(self._session.execute(text, timeout=timeout_s, host=host))
+            for host in self._near_hosts()
+        }
+
     def _schema_hosts(self) -> list[Any]:
         """Return which node to ask, and which when it cannot be reached; None is any."""
+        near = self._near_hosts()
+        return [*near[:1] * _SCHEMA_ATTEMPTS, *near[1:], None]
+
+    def _near_hosts(self) -> list[Any]:
+        """Return the nodes of the local data centre that are up, by their address."""
         hosts: list[Any] = list(self._cluster.metadata.all_hosts())
         near = [h for h in hosts if h.is_up and h.datacenter == self._local_dc]
-        ranked = sorted(near, key=lambda host: str(host.address))
-        return [*ranked[:1] * _SCHEMA_ATTEMPTS, *ranked[1:], None]
+        return sorted(near, key=lambda host: str(host.address))
 
     def agree(self, timeout_s: float) -> bool:
         """Wait until all nodes have the same schema; it blocks. Return whether they do."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from taulu.model import TauluError, Unavailable
 from taulu.spi import Finding
-from taulu_cassandra._driver import Session
+from taulu_cassandra._driver import InvalidRequest, Session, Unauthorized
 from taulu_cassandra.mapping import DRIVER_ERRORS
 from taulu_cassandra.opening import connect_error, connected
 from taulu_cassandra.settings import CassandraSettings
@@ -14,6 +14,9 @@ _MAJOR_MIN = 5
 _LOCAL = "SELECT cluster_name, release_version FROM system.local"
 _LOCAL_SCHEMA = "SELECT schema_version FROM system.local"
 _PEER_SCHEMAS = "SELECT schema_version FROM system.peers_v2"
+_COMMIT_LOG = "SELECT value FROM system_views.settings WHERE name = 'commitlog_sync'"
+_SYNCED_FIRST = {"batch", "group"}
+"""Where a node has a write on its disk before it says so."""
 
 
 def examine(settings: CassandraSettings) -> list[Finding]:
@@ -28,6 +31,7 @@ def examine(settings: CassandraSettings) -> list[Finding]:
             _nodes(session, settings),
             _schema(session),
             *_copies(session, settings),
+            _commit_logs(session, settings),
         ]
     except DRIVER_ERRORS as error:
         return [_unreached(connect_error(error, settings))]
@@ -79,3 +83,21 @@ def _copies(session: Session, settings: CassandraSettings) -> list[Finding]:
         else:
             findings.append(Finding(ok=True, what=what))
     return findings
+
+
+def _commit_logs(session: Session, settings: CassandraSettings) -> Finding:
+    """Say what becomes of an acknowledged write when all the nodes that took it die at once."""
+    try:
+        answers = session.ask_each(_COMMIT_LOG, _ANSWER_S_MAX)
+    except (InvalidRequest, Unauthorized) as error:
+        what = f"commitlog_sync is not known: system_views.settings cannot be read ({error})"
+        return Finding(ok=True, what=what)
+    late = sorted(node for node, ((value,),) in answers.items() if value not in _SYNCED_FIRST)
+    if not late:
+        return Finding(ok=True, what="a node has a write on its disk before it acknowledges it")
+    nodes = ", ".join(late)
+    what = f"commitlog_sync is periodic on {nodes}: a node that dies loses its last writes"
+    if sum(settings.replication.values()) > 1:
+        return Finding(ok=True, what=f"{what}, and other copies keep them")
+    mend = "set `commitlog_sync: batch` in cassandra.yaml, or keep more than one copy"
+    return Finding(ok=False, what=f"{what}, acknowledged ones too", mend=mend)

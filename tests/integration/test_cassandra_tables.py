@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Generator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -39,7 +40,7 @@ from taulu.model import (
     WriteUnit,
     Written,
 )
-from taulu.spi import Environment
+from taulu.spi import Environment, Finding
 from taulu_cassandra import CassandraAdapter
 from tests.integration.cassandra_parts import (
     PREFIX,
@@ -51,6 +52,7 @@ from tests.integration.cassandra_parts import (
     soon,
     token,
 )
+from tests.testbed.cassandra_cluster import SYNCED_LATER, cassandra_cluster
 
 pytestmark = pytest.mark.xdist_group("cassandra")
 
@@ -210,17 +212,33 @@ async def test_another_programs_table_is_refused(cassandra_node: Options, cql: S
             await adapter.prepare(table)
 
 
+async def examined(options: Options) -> list[Finding]:
+    return list(await CassandraAdapter.create(options, Environment()).examine())
+
+
 async def test_doctor_says_what_it_finds(cassandra_node: Options) -> None:
-    adapter = CassandraAdapter.create(cassandra_node, Environment())
-    findings = await adapter.examine()
+    findings = await examined(cassandra_node)
     assert all(finding.ok for finding in findings), findings
     text = "; ".join(finding.what for finding in findings)
     assert "1 of 1 nodes of dc1 are up" in text
+    assert "on its disk before it acknowledges it" in text
     wide = {**cassandra_node, "replication": {"dc1": 3}}
-    findings = await CassandraAdapter.create(wide, Environment()).examine()
+    findings = await examined(wide)
     assert [finding.what for finding in findings if not finding.ok] == [
         "3 copies in dc1, which has 1 nodes"
     ]
+
+
+async def test_doctor_says_where_one_node_can_lose_what_it_acknowledged(tmp_path: Path) -> None:
+    with cassandra_cluster(tmp_path, subnet=5, commit_log=SYNCED_LATER) as cluster:
+        alone = cluster.options()
+        wrong = [f for f in await examined(alone) if not f.ok]
+        assert ["commitlog_sync is periodic on 127.0.5.1" in f.what for f in wrong] == [True]
+        assert "commitlog_sync: batch" in wrong[0].mend
+        copied = {**alone, "replication": {"dc1": 1, "dc2": 2}}
+        (said,) = [f for f in await examined(copied) if "commitlog_sync" in f.what]
+        assert said.ok
+        assert "other copies keep them" in said.what
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-node.invalid"])
@@ -232,10 +250,10 @@ async def test_doctor_and_open_say_when_nobody_answers(host: str) -> None:
         "replication": {"dc1": 1},
         "connect_timeout_s": 1.0,
     }
-    adapter = CassandraAdapter.create(nowhere, Environment())
-    (finding,) = await adapter.examine()
+    (finding,) = await examined(nowhere)
     assert not finding.ok
     assert host in finding.what
+    adapter = CassandraAdapter.create(nowhere, Environment())
     with pytest.raises(Unavailable, match=host):
         await adapter.open()
     await adapter.close()
