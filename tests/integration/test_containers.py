@@ -7,8 +7,9 @@ stand-ins under the same names elsewhere (tests/testbed/images.py); the tests ar
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ from testcontainers.core.network import Network
 from taulu.conformance import ShiftedClock
 from taulu.conformance.subject import Subject
 from taulu.conformance.tables import BOUNDED, EVENTS, ITEMS, LOG_PARTITIONS, ORDERS, tables_for
-from taulu.model import Increment, Key, Kind, LogRecord, TauluError
+from taulu.model import Increment, Key, Kind, LogRecord, TauluError, Unavailable
 from taulu.spi import Adapter, Environment
 from taulu_cassandra import CassandraAdapter
 from taulu_kafka import KafkaAdapter
@@ -135,6 +136,20 @@ async def read_back(subject: Subject, kinds: frozenset[Kind], name: str) -> None
         assert found == [0, 1, 2]
 
 
+async def patiently(act: Callable[[], Awaitable[None]]) -> None:
+    """Do something again while the server, which has just come back, says that it is not ready."""
+    give_up = time.monotonic() + READY_S_MAX
+    while True:
+        try:
+            await act()
+        except Unavailable:
+            if time.monotonic() > give_up:
+                raise
+            await asyncio.sleep(_REST_S)
+        else:
+            return
+
+
 async def check(store: Store, kinds: set[Kind]) -> None:
     """Write, read back, kill the server, and read back what it had acknowledged.
 
@@ -142,15 +157,15 @@ async def check(store: Store, kinds: set[Kind]) -> None:
     """
     assert store.kinds == kinds
     async with store.opened() as subject:
-        names = [subject.name(), subject.name()]
+        names = [subject.name("early"), subject.name("late")]
         await write(subject, store.kinds, names[0])
         await read_back(subject, store.kinds, names[0])
         await write(subject, store.kinds, names[1])
         store.kill_and_start_again()
     async with store.opened() as subject:
         for name in names:
-            await read_back(subject, store.kinds, name)
-        await write(subject, store.kinds, subject.name())
+            await patiently(functools.partial(read_back, subject, store.kinds, name))
+        await write(subject, store.kinds, subject.name("after"))
 
 
 async def test_redis_keeps_what_it_acknowledged(docker_engine: Engine, network: Network) -> None:
