@@ -217,13 +217,16 @@ class ShowsUndoneRecords(Fragile):
 
 
 class ReadsStale(Fragile):
-    """Answers some reads from before the last write."""
+    """Answers some reads from before the last write that changed a register."""
 
     async def _write_rows(
         self, operation: WriteRows, table: Table, context: Context
     ) -> WriteResults:
-        self.before = dict(self._held[table.full_name].rows.held)
-        return await super()._write_rows(operation, table, context)
+        before = dict(self._held[table.full_name].rows.held)
+        done = await super()._write_rows(operation, table, context)
+        if table.name == "registers" and before != self._held[table.full_name].rows.held:
+            self.before = before
+        return done
 
     async def _get_rows(self, operation: GetRows, table: Table, context: Context) -> RowReads:
         got = await super()._get_rows(operation, table, context)

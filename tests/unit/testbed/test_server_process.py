@@ -24,6 +24,8 @@ if (child := os.fork()) == 0:
     while os.getppid() != 1:
         time.sleep(0.05)
     os._exit(0)
+# Who runs the tests in the background of a script may have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.argv[2] == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
