@@ -14,6 +14,15 @@ from taulu.spi.context import (
     Context,
     Handler,
 )
+from taulu.spi.counting import (
+    after_change,
+    bound_exceeded,
+    empty_hold,
+    hold_exists,
+    hold_not_found,
+    limits,
+    not_held,
+)
 from taulu.spi.registry import (
     GROUP,
     adapter_names,
@@ -61,10 +70,17 @@ __all__ = [
     "SharedCache",
     "SharedTier",
     "adapter_names",
+    "after_change",
+    "bound_exceeded",
     "check_fits",
     "check_options",
     "check_table",
+    "empty_hold",
+    "hold_exists",
+    "hold_not_found",
+    "limits",
     "load_adapter",
+    "not_held",
     "partition_of",
     "partitions_of",
     "wrong_option",
