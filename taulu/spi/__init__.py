@@ -47,7 +47,11 @@ from taulu.spi.shared_cache import (
     SharedTier,
 )
 from taulu.spi.stored import (
+    Shape,
     check_fits,
+    merged_shape,
+    parse_shape,
+    shape_of,
 )
 
 __all__ = [
@@ -67,6 +71,7 @@ __all__ = [
     "Handler",
     "Hit",
     "Leased",
+    "Shape",
     "SharedCache",
     "SharedTier",
     "adapter_names",
@@ -80,8 +85,11 @@ __all__ = [
     "hold_not_found",
     "limits",
     "load_adapter",
+    "merged_shape",
     "not_held",
+    "parse_shape",
     "partition_of",
     "partitions_of",
+    "shape_of",
     "wrong_option",
 ]
