@@ -10,6 +10,10 @@ from taulu.spi.capabilities import (
     Capabilities,
     Feature,
 )
+from taulu.spi.conditions import (
+    check_condition,
+    condition_failed,
+)
 from taulu.spi.context import (
     Context,
     Handler,
@@ -77,9 +81,11 @@ __all__ = [
     "adapter_names",
     "after_change",
     "bound_exceeded",
+    "check_condition",
     "check_fits",
     "check_options",
     "check_table",
+    "condition_failed",
     "empty_hold",
     "hold_exists",
     "hold_not_found",
