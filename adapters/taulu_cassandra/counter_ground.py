@@ -7,24 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 from taulu.model import (
-    INT64_MAX,
-    INT64_MIN,
-    BoundExceeded,
-    Bounds,
-    Commit,
     Counter,
     CounterChange,
-    HoldExists,
-    HoldNotFound,
     Increment,
-    InvalidArgument,
     Key,
-    Release,
     Reserve,
 )
+from taulu.spi import after_change
 from taulu_cassandra import statements
 from taulu_cassandra._driver import Bound, CqlRow, CqlValue, Native
 from taulu_cassandra.calls import Call
@@ -55,6 +46,11 @@ class CounterState:
             sum(amount for amount in amounts if amount < 0),
             self.version,
         )
+
+    def held(self, hold_id: str) -> int | None:
+        """Return the amount of an active hold; None if there is none."""
+        amount, _ = self.holds.get(hold_id, (None, 0))
+        return amount
 
 
 async def read_counter(
@@ -112,90 +108,18 @@ class CounterGround:
             HoldNotFound: A commit or a release names no active hold.
             InvalidArgument: A reserve of nothing, or a commit of what was not held.
         """
+        now = state.counter(self.key)
+        held = None if isinstance(effect, Increment) else state.held(effect.hold_id)
+        after = after_change(self.stored.layout.table, now, held, effect)
         extra: tuple[int, ...] = ()
-        match effect:
-            case Increment(delta=delta):
-                self._check(state, effect.bounds, delta)
-                state.value += delta
-            case Reserve():
-                extra = (self._reserve(state, effect),)
-            case Commit():
-                amount = self._committed(state, effect)
-                del state.holds[effect.hold_id]
-                state.value += amount
-            case Release(hold_id=hold_id):
-                self._held(state, hold_id)
-                del state.holds[hold_id]
-        state.version = version
-        now = state.counter(self.key)
-        return (now.value, now.held_increase, now.held_decrease, version, *extra)
-
-    def _reserve(self, state: CounterState, change: Reserve) -> int:
-        """Set a hold up and return when it ends by itself."""
-        if change.amount == 0:
-            raise InvalidArgument(
-                f"a hold of 0 on {self.stored.name} reserves nothing; reserve an amount above "
-                "zero against the ceiling, or below zero against the floor"
-            )
-        if change.hold_id in state.holds:
-            raise HoldExists(
-                f"counter of {self.stored.name} already has an active hold {change.hold_id!r}; "
-                "commit or release it, or choose another hold_id",
-                details={"hold_id": change.hold_id},
-            )
-        self._check(state, change.bounds, change.amount)
-        expire_us = state.now_us + change.ttl_us
-        state.holds[change.hold_id] = (change.amount, expire_us)
-        return expire_us
-
-    def _committed(self, state: CounterState, change: Commit) -> int:
-        """Return how much of a hold is to be added to the value."""
-        held = self._held(state, change.hold_id)
-        amount = held if change.amount is None else change.amount
-        if abs(amount) > abs(held) or amount * held < 0:
-            raise InvalidArgument(
-                f"hold {change.hold_id!r} is of {held}, so {amount} of it cannot be committed; "
-                "commit at most what is held, of the same sign",
-                details={"hold_id": change.hold_id, "held": str(held), "asked": str(amount)},
-            )
-        if not INT64_MIN <= state.value + amount <= INT64_MAX:
-            self._refuse(state, amount, ("ceiling", INT64_MAX))
-        return amount
-
-    def _held(self, state: CounterState, hold_id: str) -> int:
-        if hold_id not in state.holds:
-            raise HoldNotFound(
-                f"counter of {self.stored.name} has no active hold {hold_id!r}: it expired, was "
-                "settled, or never was; reserve again",
-                details={"hold_id": hold_id},
-            )
-        return state.holds[hold_id][0]
-
-    def _check(self, state: CounterState, asked: Bounds, amount: int) -> None:
-        """Refuse a step past the bound that it moves toward, with all holds counted."""
-        own = self.stored.layout.table.bounds
-        floors = [INT64_MIN, *(f for f in (own.floor, asked.floor) if f is not None)]
-        ceilings = [INT64_MAX, *(c for c in (own.ceiling, asked.ceiling) if c is not None)]
-        now = state.counter(self.key)
-        if amount > 0 and now.value + now.held_increase + amount > min(ceilings):
-            self._refuse(state, amount, ("ceiling", min(ceilings)))
-        if amount < 0 and now.value + now.held_decrease + amount < max(floors):
-            self._refuse(state, amount, ("floor", max(floors)))
-
-    def _refuse(self, state: CounterState, asked: int, bound: tuple[str, int]) -> NoReturn:
-        now, (name, limit) = state.counter(self.key), bound
-        raise BoundExceeded(
-            f"a change of {asked} to a counter of {self.stored.name} would pass its {name} of "
-            f"{limit}: its value is {now.value}, its holds are {now.held_increase} and "
-            f"{now.held_decrease}; ask for less, or wait until holds end",
-            details={
-                "value": str(now.value),
-                "held_increase": str(now.held_increase),
-                "held_decrease": str(now.held_decrease),
-                name: str(limit),
-                "asked": str(asked),
-            },
-        )
+        if isinstance(effect, Reserve):
+            expire_us = state.now_us + effect.ttl_us
+            state.holds[effect.hold_id] = (effect.amount, expire_us)
+            extra = (expire_us,)
+        elif not isinstance(effect, Increment):
+            del state.holds[effect.hold_id]
+        state.value, state.version = after.value, version
+        return (after.value, after.held_increase, after.held_decrease, version, *extra)
 
     async def finish(self, state: CounterState, call: Call) -> None:
         """See `Ground.finish`; the batch was all."""

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import cast
 
 from taulu.model import Clock, ConfigError, SchemaConflict, TauluError, Unavailable
+from taulu.spi import merged_shape
 from taulu_cassandra._driver import InvalidRequest, Session, SessionOptions
 from taulu_cassandra.definitions import create_keyspace, create_tables
 from taulu_cassandra.layout import Layout, quoted
 from taulu_cassandra.mapping import DRIVER_ERRORS, read_error
 from taulu_cassandra.settings import CassandraSettings
-from taulu_cassandra.shape import merged_shape, parse_shape, shape_of
+from taulu_cassandra.shape import PLACE, parse_comment, to_comment, wanted_shape
 from taulu_cassandra.stored import StoredTable
 
 AGREEMENT_S_MAX = 30.0
@@ -55,14 +56,14 @@ def open_table(session: Session, layout: Layout, settings: CassandraSettings) ->
 
 def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None:
     table = layout.table
-    wanted = shape_of(layout)
+    wanted = wanted_shape(layout)
     where = (layout.keyspace, table.name)
     found = session.run(_FIND_TABLE, where)
     if not found:
         if not session.run(_FIND_KEYSPACE, where[:1]):
             session.run(create_keyspace(layout, settings.replication))
         # The table itself comes last: where it is seen, its companions are there.
-        for statement in _companions_first(create_tables(layout, wanted.to_comment())):
+        for statement in _companions_first(create_tables(layout, to_comment(wanted))):
             session.run(statement)
         _agree(session, layout)
         found = session.run(_FIND_TABLE, where)
@@ -70,8 +71,8 @@ def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None
         # Another gateway may have made it this very moment, and not all nodes know yet. Whether
         # they agree in time is not asked: a change of some other table is no reason to wait.
         session.agree(HEARD_S_MAX)
-    stored = parse_shape(cast(str, found[0][0]), table)
-    merged = merged_shape(table, stored, wanted)
+    stored = parse_comment(cast(str, found[0][0]), table)
+    merged = merged_shape(table, stored, wanted, PLACE)
     columns = {cast(str, name): cast(str, kind) for name, kind in session.run(_FIND_COLUMNS, where)}
     _check_native(layout, columns)
     missing = [field for field in layout.columns if field.name not in columns]
@@ -80,7 +81,7 @@ def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None
             f"ALTER TABLE {layout.name} ADD IF NOT EXISTS {quoted(field.name)} {field.native}"
         )
     if merged != stored:
-        comment = merged.to_comment().replace("'", "''")
+        comment = to_comment(merged).replace("'", "''")
         session.run(f"ALTER TABLE {layout.name} WITH comment = '{comment}'")
     if missing or merged != stored:
         _agree(session, layout)

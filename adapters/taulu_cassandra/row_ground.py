@@ -7,14 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from taulu.model import (
     Condition,
-    ConditionFailed,
     Delete,
     DeleteRange,
     Failed,
-    IfAbsent,
-    IfColumns,
-    IfPresent,
-    IfVersion,
     Key,
     Mutation,
     Partition,
@@ -25,6 +20,7 @@ from taulu.model import (
     WriteUnit,
 )
 from taulu.model.row import ClusteringRange
+from taulu.spi import check_condition
 from taulu_cassandra import statements
 from taulu_cassandra._driver import Bound, CqlValue
 from taulu_cassandra.calls import Call
@@ -134,25 +130,9 @@ class RowGround:
         return (version,)
 
     def _check(self, row: Row | None, index: int, condition: Condition) -> None:
-        match condition:
-            case IfAbsent():
-                holds, wanted = row is None, "the row to be absent"
-            case IfPresent():
-                holds, wanted = row is not None, "the row to be present"
-            case IfVersion(version=version):
-                holds = row is not None and row.version == version
-                wanted = f"the row to have version {version}"
-            case IfColumns(columns=columns):
-                holds = row is not None and _has(row.columns, columns)
-                wanted = f"the row to have the given values of {', '.join(sorted(columns))}"
-        if holds:
-            return
-        found = "it is absent" if row is None else f"it has version {row.version}"
-        raise ConditionFailed(
-            f"condition {index} on {self.stored.name} wants {wanted}, but {found}; read the row "
-            "again, then decide",
-            details={"index": str(index), "version": "0" if row is None else str(row.version)},
-        )
+        version = None if row is None else row.version
+        columns: Mapping[str, Value] = {} if row is None else row.columns
+        check_condition(self.stored.layout.table, index, condition, version, columns)
 
     def _apply_one(self, state: RowState, mutation: Mutation, version: int) -> None:
         match mutation:
@@ -255,7 +235,3 @@ def _keys_needed(effects: Sequence[WriteUnit]) -> list[Clustering]:
 
 def _set(columns: Mapping[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in columns.items() if value is not None}
-
-
-def _has(present: Mapping[str, Value], wanted: Mapping[str, Value]) -> bool:
-    return all(present.get(name) == value for name, value in wanted.items())

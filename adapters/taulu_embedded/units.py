@@ -10,14 +10,10 @@ import msgspec
 from taulu.codec import stretch_of
 from taulu.model import (
     Condition,
-    ConditionFailed,
     Corrupt,
     Delete,
     DeleteRange,
-    IfAbsent,
     IfColumns,
-    IfPresent,
-    IfVersion,
     Key,
     LimitExceeded,
     Mutation,
@@ -27,6 +23,7 @@ from taulu.model import (
     WriteUnit,
     Written,
 )
+from taulu.spi import check_condition
 from taulu_embedded import statements
 from taulu_embedded._driver import SqlRow
 from taulu_embedded.places import partition_hash
@@ -74,30 +71,11 @@ def _live_row(transaction: Transaction, stored: StoredTable, place: _Place) -> S
 
 def _check(transaction: Transaction, stored: StoredTable, index: int, condition: Condition) -> None:
     row = _live_row(transaction, stored, _place(stored, condition.key))
-    match condition:
-        case IfAbsent():
-            holds, wanted = row is None, "the row to be absent"
-        case IfPresent():
-            holds, wanted = row is not None, "the row to be present"
-        case IfVersion(version=version):
-            holds = row is not None and row[0] == version
-            wanted = f"the row to have version {version}"
-        case IfColumns(columns=columns):
-            holds = row is not None and _has_columns(stored, row[2], columns)
-            wanted = f"the row to have the given values of {', '.join(sorted(columns))}"
-    if holds:
-        return
-    found = "it is absent" if row is None else f"it has version {row[0]}"
-    raise ConditionFailed(
-        f"condition {index} on {stored.table.full_name} wants {wanted}, but {found}; "
-        "read the row again, then decide",
-        details={"index": str(index), "version": "0" if row is None else str(row[0])},
-    )
-
-
-def _has_columns(stored: StoredTable, body: bytes, wanted: Mapping[str, Value]) -> bool:
-    present = stored.rows.decode(body, tuple(wanted))
-    return all(present.get(name) == value for name, value in wanted.items())
+    version = None if row is None else row[0]
+    columns: Mapping[str, Value] = {}
+    if row is not None and isinstance(condition, IfColumns):
+        columns = stored.rows.decode(row[2], tuple(condition.columns))
+    check_condition(stored.table, index, condition, version, columns)
 
 
 def _apply(transaction: Transaction, stored: StoredTable, mutation: Mutation, version: int) -> None:

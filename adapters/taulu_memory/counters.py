@@ -109,6 +109,10 @@ class Counters:
                 details={"hold_id": change.hold_id},
             )
         self._check(now, change.bounds, change.amount)
+        if now.held_increase + change.amount > INT64_MAX:
+            self._refuse(now, change.amount, "ceiling", INT64_MAX)
+        if now.held_decrease + change.amount < INT64_MIN:
+            self._refuse(now, change.amount, "floor", INT64_MIN)
 
     def _check_commit(self, now: Counter, state: _State, change: Commit) -> int:
         held = self._held_amount(state, change.hold_id)

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
 
 from taulu.codec import timestamp_from_us
 from taulu.model import (
-    INT64_MAX,
-    INT64_MIN,
-    BoundExceeded,
-    Bounds,
     Changed,
-    Commit,
     Counter,
     CounterChange,
     Failed,
     GetCounters,
-    HoldExists,
-    HoldNotFound,
     Increment,
-    InvalidArgument,
     Key,
-    Release,
     Reserve,
     TauluError,
 )
+from taulu.spi import after_change
 from taulu_postgres import counter_statements
 from taulu_postgres._driver import Call, Many, SqlRow
 from taulu_postgres.columns import expire_time
@@ -135,15 +126,14 @@ class _Draft:
             counter = Counter(change.key, *before[:4])
             return Changed(counter, hold_expire_us=before[4] if len(before) > 4 else None)
         now = self.counters[change.key]
+        hold = None if isinstance(change, Increment) else (change.key, change.hold_id)
+        held = None if hold is None else self.active.get(hold)
+        after = after_change(self.stored.table, now, held, change)
         hold_expire_us = None
-        match change:
-            case Increment(delta=delta):
-                self._check(now, change.bounds, delta)
-                after = replace(now, value=now.value + delta)
-            case Reserve():
-                after, hold_expire_us = self._reserve(now, change)
-            case Commit() | Release():
-                after = self._end(now, change)
+        if isinstance(change, Reserve):
+            hold_expire_us = self._make(change)
+        elif hold is not None:
+            self._end(hold)
         after = replace(after, version=max(self.now_us, now.version + 1))
         self.counters[change.key] = after
         self.changed.add(change.key)
@@ -151,91 +141,14 @@ class _Draft:
         book.remember(change, *result, *(() if hold_expire_us is None else (hold_expire_us,)))
         return Changed(after, hold_expire_us=hold_expire_us)
 
-    def _reserve(self, now: Counter, change: Reserve) -> tuple[Counter, int]:
-        """Set a hold up; return the counter after it, and when it ends by itself."""
-        name = self.stored.table.full_name
-        if change.amount == 0:
-            raise InvalidArgument(
-                f"a hold of 0 on {name} reserves nothing; reserve an amount above zero against "
-                "the ceiling, or below zero against the floor"
-            )
-        held = change.key, change.hold_id
-        if held in self.active:
-            raise HoldExists(
-                f"counter of {name} already has an active hold {change.hold_id!r}; commit or "
-                "release it, or choose another hold_id",
-                details={"hold_id": change.hold_id},
-            )
-        self._check(now, change.bounds, change.amount)
-        after = _hold(now, change.amount)
-        if not INT64_MIN <= after.held_decrease <= after.held_increase <= INT64_MAX:
-            bound = INT64_MAX if change.amount > 0 else INT64_MIN
-            self._refuse(now, change.amount, ("ceiling" if change.amount > 0 else "floor", bound))
-        self.active[held] = change.amount
-        self.made[held] = self.now_us + change.ttl_us
-        return after, self.made[held]
+    def _make(self, change: Reserve) -> int:
+        """Set a hold up; return when it ends by itself."""
+        hold = change.key, change.hold_id
+        self.active[hold] = change.amount
+        self.made[hold] = self.now_us + change.ttl_us
+        return self.made[hold]
 
-    def _end(self, now: Counter, change: Commit | Release) -> Counter:
-        """End a hold; return the counter after it."""
-        key_and_id = change.key, change.hold_id
-        held = self.active.get(key_and_id)
-        if held is None:
-            raise HoldNotFound(
-                f"counter of {self.stored.table.full_name} has no active hold "
-                f"{change.hold_id!r}: it expired, was settled, or never was; reserve again",
-                details={"hold_id": change.hold_id},
-            )
-        amount = 0
-        if isinstance(change, Commit):
-            amount = held if change.amount is None else change.amount
-        if abs(amount) > abs(held) or amount * held < 0:
-            raise InvalidArgument(
-                f"hold {change.hold_id!r} is of {held}, so {amount} of it cannot be committed; "
-                "commit at most what is held, of the same sign",
-                details={"hold_id": change.hold_id, "held": str(held), "asked": str(amount)},
-            )
-        if not INT64_MIN <= now.value + amount <= INT64_MAX:
-            self._refuse(now, amount, ("ceiling", INT64_MAX))
-        del self.active[key_and_id]
-        self.made.pop(key_and_id, None)
-        self.ended.add(key_and_id)
-        return replace(_let_go(now, held), value=now.value + amount)
-
-    def _check(self, now: Counter, asked: Bounds, amount: int) -> None:
-        """Refuse a step past the bound that it moves toward, with all holds counted."""
-        own = self.stored.table.bounds
-        floors = [INT64_MIN, *(f for f in (own.floor, asked.floor) if f is not None)]
-        ceilings = [INT64_MAX, *(c for c in (own.ceiling, asked.ceiling) if c is not None)]
-        if amount > 0 and now.value + now.held_increase + amount > min(ceilings):
-            self._refuse(now, amount, ("ceiling", min(ceilings)))
-        if amount < 0 and now.value + now.held_decrease + amount < max(floors):
-            self._refuse(now, amount, ("floor", max(floors)))
-
-    def _refuse(self, now: Counter, asked: int, bound: tuple[str, int]) -> NoReturn:
-        name, limit = bound
-        raise BoundExceeded(
-            f"a change of {asked} to a counter of {self.stored.table.full_name} would pass its "
-            f"{name} of {limit}: its value is {now.value}, its holds are {now.held_increase} and "
-            f"{now.held_decrease}; ask for less, or wait until holds end",
-            details={
-                "value": str(now.value),
-                "held_increase": str(now.held_increase),
-                "held_decrease": str(now.held_decrease),
-                name: str(limit),
-                "asked": str(asked),
-            },
-        )
-
-
-def _hold(now: Counter, amount: int) -> Counter:
-    """Return the counter with one more hold of an amount."""
-    if amount > 0:
-        return replace(now, held_increase=now.held_increase + amount)
-    return replace(now, held_decrease=now.held_decrease + amount)
-
-
-def _let_go(now: Counter, amount: int) -> Counter:
-    """Return the counter without a hold of an amount."""
-    if amount > 0:
-        return replace(now, held_increase=now.held_increase - amount)
-    return replace(now, held_decrease=now.held_decrease - amount)
+    def _end(self, hold: tuple[Key, str]) -> None:
+        del self.active[hold]
+        self.made.pop(hold, None)
+        self.ended.add(hold)

@@ -8,15 +8,11 @@ from typing import cast
 from taulu.codec import stretch_of, timestamp_from_us
 from taulu.model import (
     Condition,
-    ConditionFailed,
     Corrupt,
     Delete,
     DeleteRange,
     Failed,
-    IfAbsent,
     IfColumns,
-    IfPresent,
-    IfVersion,
     Key,
     LimitExceeded,
     Mutation,
@@ -28,7 +24,7 @@ from taulu.model import (
     WriteUnit,
     Written,
 )
-from taulu.spi import partition_of, partitions_of
+from taulu.spi import check_condition, partition_of, partitions_of
 from taulu_postgres import row_statements
 from taulu_postgres._driver import Call, Many, SqlRow
 from taulu_postgres.columns import expire_time, expire_us
@@ -170,30 +166,12 @@ def _decide(draft: Draft, book: TokenBook, unit: WriteUnit) -> Written:
 def _check(draft: Draft, index: int, condition: Condition) -> None:
     state = draft.rows[condition.key]
     row = state if draft.is_live(state) else None
-    match condition:
-        case IfAbsent():
-            holds, wanted = row is None, "the row to be absent"
-        case IfPresent():
-            holds, wanted = row is not None, "the row to be present"
-        case IfVersion(version=version):
-            holds = row is not None and row.version == version
-            wanted = f"the row to have version {version}"
-        case IfColumns(columns=columns):
-            holds = row is not None and _has(row, columns)
-            wanted = f"the row to have the given values of {', '.join(sorted(columns))}"
-    if holds:
-        return
-    found = "it is absent" if row is None else f"it has version {row.version}"
-    raise ConditionFailed(
-        f"condition {index} on {draft.stored.table.full_name} wants {wanted}, but {found}; "
-        "read the row again, then decide",
-        details={"index": str(index), "version": "0" if row is None else str(row.version)},
-    )
-
-
-def _has(row: RowState, wanted: Mapping[str, Value]) -> bool:
-    present = row.readable()
-    return all(present.get(name) == value for name, value in wanted.items())
+    version = None if row is None else row.version
+    columns: Mapping[str, Value] = {}
+    # Columns that cannot be read concern only those who ask for them.
+    if row is not None and isinstance(condition, IfColumns):
+        columns = row.readable()
+    check_condition(draft.stored.table, index, condition, version, columns)
 
 
 def _version(draft: Draft, unit: WriteUnit) -> int:

@@ -5,10 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 from taulu.model import (
-    INT64_MAX,
-    INT64_MIN,
-    BoundExceeded,
-    Bounds,
     Changed,
     Commit,
     Counter,
@@ -16,14 +12,19 @@ from taulu.model import (
     CounterOutcome,
     CounterRead,
     Failed,
-    HoldExists,
-    HoldNotFound,
     Increment,
-    InvalidArgument,
     Key,
     Release,
     Reserve,
     TauluError,
+)
+from taulu.spi import (
+    bound_exceeded,
+    empty_hold,
+    hold_exists,
+    hold_not_found,
+    limits,
+    not_held,
 )
 from taulu_redis._driver import Argument, Reply
 from taulu_redis.calls import Command
@@ -44,21 +45,13 @@ def command_for(layout: Layout, change: CounterChange, moment: Moment) -> Comman
 def _what(layout: Layout, change: CounterChange, now_us: int) -> list[Argument]:
     match change:
         case Increment(delta=delta, bounds=bounds):
-            return ["increment", delta, *_limits(layout, bounds)]
+            return ["increment", delta, *limits(layout.table, bounds)]
         case Reserve(amount=amount, hold_id=hold_id, ttl_us=ttl_us, bounds=bounds):
-            return ["reserve", amount, hold_id, now_us + ttl_us, *_limits(layout, bounds)]
+            return ["reserve", amount, hold_id, now_us + ttl_us, *limits(layout.table, bounds)]
         case Commit(hold_id=hold_id, amount=amount):
             return ["commit", hold_id, "" if amount is None else amount]
         case Release(hold_id=hold_id):
             return ["release", hold_id]
-
-
-def _limits(layout: Layout, asked: Bounds) -> tuple[int, int]:
-    """Return the tighter floor and ceiling of table and change; 64 bits where there is none."""
-    own = layout.table.bounds
-    floors = [floor for floor in (own.floor, asked.floor) if floor is not None]
-    ceilings = [ceiling for ceiling in (own.ceiling, asked.ceiling) if ceiling is not None]
-    return max(floors, default=INT64_MIN), min(ceilings, default=INT64_MAX)
 
 
 def outcome_of(layout: Layout, change: CounterChange, answer: Reply | TauluError) -> CounterOutcome:
@@ -74,48 +67,25 @@ def outcome_of(layout: Layout, change: CounterChange, answer: Reply | TauluError
 
 
 def _refusal(layout: Layout, change: CounterChange, verdict: str, facts: list[str]) -> TauluError:
-    name = layout.table.full_name
+    table = layout.table
     hold_id = "" if isinstance(change, Increment) else change.hold_id
     match verdict:
         case "bound":
-            return _bound_exceeded(name, facts)
+            name, *numbers = facts
+            limit, value, increase, decrease, asked = (int(number) for number in numbers)
+            now = Counter(change.key, value, increase, decrease)
+            return bound_exceeded(table, now, asked, (name, limit))
         case "exists":
-            return HoldExists(
-                f"{name} already has an active hold {hold_id!r}; settle it, or choose another "
-                "hold_id",
-                details={"hold_id": hold_id},
-            )
+            return hold_exists(table, hold_id)
         case "missing":
-            return HoldNotFound(
-                f"{name} has no active hold {hold_id!r}: it expired, was settled, or never was; "
-                "reserve again",
-                details={"hold_id": hold_id},
-            )
+            return hold_not_found(table, hold_id)
         case "part":
-            held, asked = facts
-            return InvalidArgument(
-                f"hold {hold_id!r} is of {held}, so {asked} of it cannot be committed",
-                details={"hold_id": hold_id, "held": held, "asked": asked},
-            )
+            held, asked = (int(fact) for fact in facts)
+            return not_held(hold_id, held, asked)
         case "nothing":
-            return InvalidArgument(f"a hold of 0 on {name} reserves nothing; reserve an amount")
+            return empty_hold(table)
         case _:
-            return reused(name, change)
-
-
-def _bound_exceeded(table: str, facts: list[str]) -> BoundExceeded:
-    bound, limit, value, increase, decrease, asked = facts
-    return BoundExceeded(
-        f"a change of {asked} to a counter of {table} would pass its {bound} of {limit}; ask for "
-        "less, or wait until holds end",
-        details={
-            "value": value,
-            "held_increase": increase,
-            "held_decrease": decrease,
-            bound: limit,
-            "asked": asked,
-        },
-    )
+            return reused(table.full_name, change)
 
 
 def read_command(layout: Layout, key: Key, now_us: int) -> Command:

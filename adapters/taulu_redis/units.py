@@ -8,7 +8,6 @@ from typing import cast
 from taulu.codec import stretch_of
 from taulu.model import (
     Condition,
-    ConditionFailed,
     Delete,
     DeleteRange,
     Failed,
@@ -29,7 +28,7 @@ from taulu.model import (
     WriteUnit,
     Written,
 )
-from taulu.spi import partitions_of
+from taulu.spi import condition_failed, partitions_of
 from taulu_redis._driver import Argument, Reply
 from taulu_redis.calls import Command
 from taulu_redis.columns import encode
@@ -177,7 +176,8 @@ def outcome_of(layout: Layout, unit: WriteUnit, answer: Reply | TauluError) -> W
             return Failed(_too_many_rows(layout, cast(int, facts[0])))
         case _:
             index, version = cast("tuple[int, bytes]", tuple(facts))
-            return Failed(_condition_failed(layout, unit, index, version.decode()))
+            condition = unit.conditions[index]
+            return Failed(condition_failed(layout.table, index, condition, int(version) or None))
 
 
 def _too_many_rows(layout: Layout, count: int) -> LimitExceeded:
@@ -186,19 +186,4 @@ def _too_many_rows(layout: Layout, count: int) -> LimitExceeded:
         f"the write would leave {count} rows in one partition of {layout.table.full_name}, above "
         f"limits.partition_rows of {limit}; delete rows first, or spread them over more partitions",
         details={"limit": "partition_rows", "value": str(limit)},
-    )
-
-
-def _condition_failed(layout: Layout, unit: WriteUnit, index: int, version: str) -> ConditionFailed:
-    wants = {
-        IfAbsent: "the row to be absent",
-        IfPresent: "the row to be present",
-        IfVersion: "the row to have another version",
-        IfColumns: "other values of the row's columns",
-    }[type(unit.conditions[index])]
-    found = "it is absent" if version == "0" else f"it has version {version}"
-    return ConditionFailed(
-        f"condition {index} on {layout.table.full_name} wants {wants}, but {found}; read the row "
-        "again, then decide",
-        details={"index": str(index), "version": version},
     )

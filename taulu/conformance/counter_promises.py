@@ -119,6 +119,20 @@ class CounterPromises(Promises):
         assert (await _add(subject, key, 20)).value == 70
         assert (await _add(subject, key, -30)).value == 40
 
+    async def test_holds_do_not_wrap(self, subject: Subject) -> None:
+        """A value below zero leaves room for more holds than 64 bits can add up, and so above."""
+        subject.need(Kind.COUNTER, Feature.HOLDS)
+        for sign in (1, -1):
+            key = Key((subject.name(str(sign)),))
+            await subject.change(CREDITS, Increment(key, -10 * sign, subject.token()))
+            most = Reserve(key, sign * INT64_MAX, "most", _MINUTE_US, subject.token())
+            await subject.change(CREDITS, most)
+            with pytest.raises(BoundExceeded):
+                more = Reserve(key, 5 * sign, "more", _MINUTE_US, subject.token())
+                await subject.change(CREDITS, more)
+            counter = await subject.counter(CREDITS, key)
+            assert counter.held_increase + counter.held_decrease == sign * INT64_MAX
+
     async def test_a_hold_ends_once_by_commit_in_whole_or_part(self, subject: Subject) -> None:
         subject.need(Kind.COUNTER, Feature.HOLDS)
         key = Key((subject.name(),))

@@ -10,9 +10,22 @@ from taulu.spi.capabilities import (
     Capabilities,
     Feature,
 )
+from taulu.spi.conditions import (
+    check_condition,
+    condition_failed,
+)
 from taulu.spi.context import (
     Context,
     Handler,
+)
+from taulu.spi.counting import (
+    after_change,
+    bound_exceeded,
+    empty_hold,
+    hold_exists,
+    hold_not_found,
+    limits,
+    not_held,
 )
 from taulu.spi.registry import (
     GROUP,
@@ -38,7 +51,11 @@ from taulu.spi.shared_cache import (
     SharedTier,
 )
 from taulu.spi.stored import (
+    Shape,
     check_fits,
+    merged_shape,
+    parse_shape,
+    shape_of,
 )
 
 __all__ = [
@@ -58,14 +75,27 @@ __all__ = [
     "Handler",
     "Hit",
     "Leased",
+    "Shape",
     "SharedCache",
     "SharedTier",
     "adapter_names",
+    "after_change",
+    "bound_exceeded",
+    "check_condition",
     "check_fits",
     "check_options",
     "check_table",
+    "condition_failed",
+    "empty_hold",
+    "hold_exists",
+    "hold_not_found",
+    "limits",
     "load_adapter",
+    "merged_shape",
+    "not_held",
+    "parse_shape",
     "partition_of",
     "partitions_of",
+    "shape_of",
     "wrong_option",
 ]

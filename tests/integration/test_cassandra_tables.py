@@ -200,7 +200,7 @@ async def test_columns_can_be_added(cassandra_node: Options) -> None:
 async def test_a_table_is_never_kept_in_both_ways(cassandra_node: Options) -> None:
     table = fresh("items")
     async with opened(cassandra_node, table) as adapter:
-        with pytest.raises(SchemaConflict, match="way of writing is plainly"):
+        with pytest.raises(SchemaConflict, match="written is plainly in Cassandra and by Paxos"):
             await adapter.prepare(replace(table, write_level=SERIAL))
 
 

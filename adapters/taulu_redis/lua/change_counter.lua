@@ -71,9 +71,9 @@ elseif kind == 'reserve' then
   end
   hold_more(parse(amount), sign(parse(amount)) > 0)
   if is_less(MAX, up) then
-    return refuse('ceiling', ceiling, amount)
+    return refuse('ceiling', spell(MAX), amount)
   elseif is_less(down, MIN) then
-    return refuse('floor', floor, amount)
+    return refuse('floor', spell(MIN), amount)
   end
   new_hold, new_end = {id, amount .. ' ' .. end_us}, end_us
 else

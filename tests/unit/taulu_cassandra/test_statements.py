@@ -5,7 +5,7 @@ from __future__ import annotations
 from taulu.model import Bound, ClusteringRange, Column, ColumnType, TypeName
 from taulu_cassandra import statements
 from taulu_cassandra.definitions import create_keyspace, create_tables
-from taulu_cassandra.shape import parse_shape, shape_of
+from taulu_cassandra.shape import parse_comment, to_comment, wanted_shape
 from taulu_cassandra.slices import slices_of
 from tests.unit.taulu_cassandra.parts import SERIAL, layout, table
 
@@ -87,12 +87,12 @@ def test_deleting_all_rows_leaves_the_head() -> None:
 
 def test_a_shape_is_read_back_from_its_comment() -> None:
     for name in ("items", "orders", "typed_keys", "credits", "short_log"):
-        shape = shape_of(layout(name))
-        assert parse_shape(shape.to_comment(), table(name)) == shape
+        shape = wanted_shape(layout(name))
+        assert parse_comment(to_comment(shape), table(name)) == shape
 
 
 def test_the_comment_stays_what_it_is() -> None:
-    assert shape_of(layout("orders", write_level=SERIAL)).to_comment() == (
+    assert to_comment(wanted_shape(layout("orders", write_level=SERIAL))) == (
         'Taulu table {"kind": "wide", "written": "by Paxos", "partition_key": ["owner string"], '
         '"clustering_key": ["day int64 desc", "name string asc"], "log_partitions": 0, '
         '"columns": {"count": "int64", "text": "string"}}'

@@ -156,11 +156,11 @@ def test_what_a_script_is_sent_stays_what_it_is() -> None:
 def test_a_description_takes_new_columns_and_nothing_else() -> None:
     first = merged(layout_of(keyed_by(TypeName.STRING)), None)
     assert first == (
-        b'{"buckets":256,"clustering_key":[],"columns":{},"format":1,"kind":"kv",'
-        b'"log_partitions":0,"partition_key":["c0 string"],"scan":true}'
+        b'{"kind": "kv", "format": 1, "buckets": 256, "scan": true, "partition_key": '
+        b'["c0 string"], "clustering_key": [], "log_partitions": 0, "columns": {}}'
     )
     assert merged(layout_of(keyed_by(TypeName.STRING)), first) == first
-    with pytest.raises(SchemaConflict, match="partition_key"):
+    with pytest.raises(SchemaConflict, match="partition key"):
         merged(layout_of(keyed_by(TypeName.INT64)), first)
     with pytest.raises(Corrupt):
         merged(layout_of(keyed_by(TypeName.STRING)), b"{")
