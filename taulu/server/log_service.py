@@ -23,6 +23,7 @@ from taulu.model.result import Appended, Failed, LogPage, LogRecord
 from taulu.policy.sift import merge, sift
 from taulu.server.counts import check_records
 from taulu.server.method import Call, Method
+from taulu.server.turns import in_turns
 from taulu.v1 import log_pb2 as pb
 from taulu.wire.errors import error_message
 from taulu.wire.facts import facts_message, token_from
@@ -97,7 +98,7 @@ class LogService:
             page = await self._page(request, start, left, call)
             end = page.end_offset if end is None else end
             page = _cut(page, end)
-            yield self._response(page)
+            yield await self._response(page)
             left = None if left is None else left - len(page.records)
             if page.next_offset >= end or left == 0:
                 return
@@ -111,7 +112,7 @@ class LogService:
         page = await self._page(request, _start(request), left, call)
         while True:
             if page.records:
-                yield self._response(page)
+                yield await self._response(page)
                 left = None if left is None else left - len(page.records)
             if left == 0:
                 return
@@ -138,9 +139,9 @@ class LogService:
         context = call.page_context(self.clock.monotonic(), wait_s)
         return await self.gateway(operation, context)
 
-    def _response(self, page: LogPage) -> pb.ReadResponse:
+    async def _response(self, page: LogPage) -> pb.ReadResponse:
         return pb.ReadResponse(
-            records=[_record_message(record) for record in page.records],
+            records=await in_turns(page.records, _record_message, self.clock),
             next_offset=page.next_offset,
             end_offset=page.end_offset,
             facts=facts_message(page.facts, self.clock),
