@@ -108,10 +108,13 @@ class LogService:
     async def _follow(self, request: pb.ReadRequest, call: Call) -> AsyncIterator[pb.ReadResponse]:
         left = request.record_count_max or None
         # One look without waiting fixes where the stream begins, so that a record appended
-        # between two looks is not passed over by `latest`.
+        # between two looks is not passed over by `latest`. It is told even when it found no
+        # record: a reader whose stream breaks then goes on there, and not at a later end.
         page = await self._page(request, _start(request), left, call)
+        is_first = True
         while True:
-            if page.records:
+            if page.records or is_first:
+                is_first = False
                 yield await self._response(page)
                 left = None if left is None else left - len(page.records)
             if left == 0:

@@ -254,6 +254,20 @@ async def test_a_broken_log_read_goes_on_where_it_ended() -> None:
     assert gateway.requests[1].offset == 4
 
 
+async def test_a_reader_that_follows_from_the_end_goes_on_where_it_began() -> None:
+    begun = log_pb2.ReadResponse(next_offset=4, end_offset=4, facts=FACTS)
+    # Appended while the stream was broken: a new look at the end would pass it over.
+    key = [value_pb2.Value(string_value="a")]
+    missed = log_pb2.ReadResponse(
+        records=[log_pb2.LogRecord(offset=4, key=key)], next_offset=5, end_offset=5, facts=FACTS
+    )
+    gateway = ScriptedGateway(stream_steps=[[begun, errors.Unavailable("draining")], [missed]])
+    async with gateway.serve() as address, Client(address, options=FAST) as client:
+        log = client.log("n.t").read(0, latest=True, follow=True, limit=1)
+        assert [record.offset async for record in log] == [4]
+    assert gateway.requests[1].offset == 4
+
+
 async def test_a_gateway_that_is_not_there_is_told_so() -> None:
     once = ClientOptions(retry=RetryOptions(attempts_max=1))
     async with Client("127.0.0.1:1", options=once) as client:
