@@ -92,7 +92,7 @@ class LogService:
     async def _read_to_end(
         self, request: pb.ReadRequest, call: Call
     ) -> AsyncIterator[pb.ReadResponse]:
-        left = request.record_count_max or None
+        left = max(request.record_count_max, 0) or None
         start, end = _start(request), None
         while True:
             page = await self._page(request, start, left, call)
@@ -106,7 +106,7 @@ class LogService:
             call.check_draining()
 
     async def _follow(self, request: pb.ReadRequest, call: Call) -> AsyncIterator[pb.ReadResponse]:
-        left = request.record_count_max or None
+        left = max(request.record_count_max, 0) or None
         # One look without waiting fixes where the stream begins, so that a record appended
         # between two looks is not passed over by `latest`. It is told even when it found no
         # record: a reader whose stream breaks then goes on there, and not at a later end.

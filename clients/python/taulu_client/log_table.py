@@ -89,6 +89,8 @@ class LogTable:
         """
         shape = await self._sender.shape(self.name)
         start = _start(offset, time, latest=latest)
+        if limit is not None and limit <= 0:
+            return
         left = limit or 0
         number, deadline = 0, Deadline.after(self._sender.timeout_s)
         while True:

@@ -83,3 +83,13 @@ async def test_a_stream_that_follows_says_where_it_begins_and_then_only_what_cam
     )
     pages = [page async for page in logs.read(request, Call(CONTEXT, has_deadline=True))]
     assert [(page.next_offset, len(page.records)) for page in pages] == [(7, 0), (8, 1)]
+
+
+async def test_a_count_below_zero_limits_a_log_read_as_little_as_none():
+    asked = Recorder(lambda _: LogPage((), 0, 0, FACTS))
+    bindings = {EVENTS.full_name: Binding(EVENTS, cast(Adapter, None), asked)}
+    logs = LogService(Gateway(bindings), DrivenClock())
+    for count in (0, -5):
+        request = log_pb2.ReadRequest(table="shop.events", record_count_max=count)
+        _ = [page async for page in logs.read(request, Call(CONTEXT, has_deadline=True))]
+    assert asked.seen[0] == asked.seen[1]

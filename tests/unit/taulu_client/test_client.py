@@ -225,6 +225,7 @@ async def test_logs(client: Client) -> None:
     assert await found() == list(range(1_200))
     assert await found(offset=1_190) == list(range(1_190, 1_200))
     assert await found(limit=3) == [0, 1, 2]
+    assert await found(limit=0) == []
     assert await found(latest=True) == []
     assert await found(time=first.append_time, limit=1) == [0]
     with pytest.raises(errors.OffsetOutOfRange):
