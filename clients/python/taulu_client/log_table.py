@@ -9,7 +9,7 @@ from datetime import datetime
 from taulu.codec import timestamp_from_us, timestamp_to_us
 from taulu.model import operation as model
 from taulu.model import result
-from taulu.model.errors import InvalidArgument, TauluError, Unavailable
+from taulu.model.errors import InvalidArgument, TauluError, TransientError
 from taulu.model.operation import FromEarliest, FromLatest, FromOffset, FromTime, LogStart
 from taulu.model.token import IdempotencyToken
 from taulu.model.value import Value
@@ -108,7 +108,7 @@ class LogTable:
                         number, deadline = 0, Deadline.after(self._sender.timeout_s)
                         if limit and not left:
                             return
-            except Unavailable as error:
+            except TransientError as error:
                 number += 1
                 if not await self._sender.retrier.wait(number, error, deadline):
                     raise

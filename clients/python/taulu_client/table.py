@@ -10,7 +10,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from taulu.model import operation as model
 from taulu.model.consistency import TABLE_LEVEL, Consistency, Facts, Level
-from taulu.model.errors import TauluError, Unavailable
+from taulu.model.errors import TauluError, TransientError
 from taulu.model.result import Absent, Failed, WriteOutcome, Written
 from taulu.model.row import Row
 from taulu.model.token import IdempotencyToken
@@ -237,7 +237,7 @@ class Table(Generic[RowT]):
                         next_page = replace(operation.page, token=page.next_token)
                         operation = replace(operation, page=next_page)
                         number, deadline = 0, Deadline.after(self._sender.timeout_s)
-            except Unavailable as error:
+            except TransientError as error:
                 number += 1
                 if not await self._sender.retrier.wait(number, error, deadline):
                     raise
