@@ -20,7 +20,7 @@ from taulu_client.options import ClientOptions
 from taulu_client.retry import Deadline
 from taulu_client.row_cache import BYTES_MAX
 from taulu_client.row_types import row_type
-from taulu_client.rpc import Rpc, open_channel
+from taulu_client.rpc import Rpc
 from taulu_client.sender import Sender
 from taulu_client.table import Table
 from taulu_client.table_info import TableInfo, table_info
@@ -31,7 +31,7 @@ TIMEOUT_S = 5.0
 
 
 class Client:
-    """Speaks to one gateway. Safe for many tasks of one event loop at once.
+    """Speaks to one gateway. Safe for many tasks of one event loop, that of its first call.
 
     Args:
         address: `host:port`.
@@ -50,7 +50,7 @@ class Client:
         session_token: str = "",
     ) -> None:
         self._options = options or ClientOptions()
-        self._rpc = Rpc(open_channel(address, self._options.response_bytes_max))
+        self._rpc = Rpc(address, self._options.response_bytes_max)
         catalog = Catalog(self._fetch, self._options.catalog_s)
         self._sender = Sender(self._rpc, self._options, timeout_s, catalog)
         self._sender.session.resume(session_of(session_token))

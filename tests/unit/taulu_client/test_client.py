@@ -350,3 +350,33 @@ async def test_the_facade_does_the_same_without_async() -> None:
                 orders.get(("ada", 1, "x"))
 
         await asyncio.to_thread(use)
+
+
+async def test_a_closed_client_says_so() -> None:
+    async with real_gateway() as address:
+        client = Client(address, options=FAST)
+        await client.table(ITEMS).get("a")
+        await client.close()
+        log = client.log("conformance.events")
+        for call in (
+            client.table(ITEMS).get("a"),
+            client.table(ITEMS).put({"id": "a"}),
+            client.counter("conformance.bounded").increment("a", 1),
+            client.tables(),
+            anext(log.read(0)),
+        ):
+            with pytest.raises(errors.Unavailable, match="the client is closed; make another"):
+                await call
+        await Client(address).close()
+
+
+async def test_a_client_belongs_to_the_loop_of_its_first_call() -> None:
+    async with real_gateway() as address:
+        client = Client(address)
+
+        def get_in_a_loop_of_its_own() -> None:
+            assert asyncio.run(client.table(ITEMS).get("a")) is None
+
+        await asyncio.to_thread(get_in_a_loop_of_its_own)
+        with pytest.raises(errors.InvalidArgument, match="make one in each loop"):
+            await client.table(ITEMS).get("a")
