@@ -21,6 +21,7 @@ from taulu_client.retry import Deadline
 from taulu_client.row_cache import BYTES_MAX
 from taulu_client.row_types import row_type
 from taulu_client.rpc import Rpc
+from taulu_client.sendable import sendable
 from taulu_client.sender import Sender
 from taulu_client.table import Table
 from taulu_client.table_info import TableInfo, table_info
@@ -129,7 +130,8 @@ class Client:
         found: list[TableInfo] = []
         token = ""
         while True:
-            request = catalog_pb2.ListTablesRequest(namespace=namespace, page_token=token)
+            with sendable():
+                request = catalog_pb2.ListTablesRequest(namespace=namespace, page_token=token)
             reply = await self._sender.retrier.call(
                 lambda left_s, request=request: self._rpc.call(rpc.LIST_TABLES, request, left_s),
                 Deadline.after(self._sender.timeout_s),
@@ -148,7 +150,8 @@ class Client:
         return await self._fetch(name)
 
     async def _fetch(self, name: str) -> TableInfo:
-        request = catalog_pb2.GetTableRequest(table=name)
+        with sendable():
+            request = catalog_pb2.GetTableRequest(table=name)
         reply = await self._sender.retrier.call(
             lambda left_s: self._rpc.call(rpc.GET_TABLE, request, left_s),
             Deadline.after(self._sender.timeout_s),

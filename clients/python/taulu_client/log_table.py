@@ -127,6 +127,8 @@ def _start(offset: int | None, time: datetime | None, *, latest: bool) -> LogSta
     if offset is not None:
         return FromOffset(offset)
     if time is not None:
+        if time.tzinfo is None:
+            raise InvalidArgument("a time without a zone was given; give an aware one, in UTC")
         return FromTime(timestamp_to_us(time))
     return FromLatest() if latest else FromEarliest()
 

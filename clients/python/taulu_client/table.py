@@ -35,6 +35,7 @@ from taulu_client.items import (
 from taulu_client.retry import Deadline
 from taulu_client.row_fetch import chunking_of, fetch_rows
 from taulu_client.row_types import RowType
+from taulu_client.sendable import sendable
 from taulu_client.sender import Sender
 from taulu_client.shape import KeyLike, Shape
 from taulu_client.units import write_unit
@@ -334,7 +335,8 @@ class Table(Generic[RowT]):
             return messages.write_outcomes(reply.outcomes)
 
         made = [write_unit(shape, self._rows, unit) for unit in units]
-        asked = [unit_message(unit) for unit in made]
+        with sendable():
+            asked = [unit_message(unit) for unit in made]
         chunking = chunking_of(shape, "batch_units")
         sizes = [message.ByteSize() for message in asked]
         try:
