@@ -18,6 +18,13 @@ _REST_S = 0.01
 _BYTES_MAX = 1_024
 
 
+def beside(database: Path, ending: str) -> Path:
+    """Return a file beside a database: the same one, by whatever link the database is reached."""
+    # Unlike `Path.resolve`, it leaves a circle of links to be found out when the file is opened.
+    real = Path(os.path.realpath(database))
+    return real.with_name(real.name + ending)
+
+
 class ServerLock:
     """A shared hold on a database file in the name of one server.
 
@@ -27,7 +34,7 @@ class ServerLock:
     """
 
     def __init__(self, database: Path, server_id: str) -> None:
-        self._path = database.with_name(database.name + ".lock")
+        self._path = beside(database, ".lock")
         self._database = database
         self._server_id = server_id
         self._file: int | None = None

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taulu.model import Contention
+from taulu_embedded.lock import beside
 
 POLL_S = 0.001
 """How long to rest between two looks at a lock that another process holds."""
@@ -38,8 +39,7 @@ class Turn:
     def __init__(self, database: Path, patience: Patience) -> None:
         self._database = database
         self._patience = patience
-        path = database.with_name(database.name + ".turn")
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._file = os.open(beside(database, ".turn"), os.O_RDWR | os.O_CREAT, 0o644)
 
     @contextmanager
     def taken(self) -> Generator[Callable[[Callable[[], bool]], None]]:

@@ -20,6 +20,9 @@ from taulu.model.value import INT64_MAX, INT64_MIN, ColumnType, TypeName, Value
 DECIMAL_DIGITS_MAX = 38
 """As in the stores: a decimal has at most this many digits, and as large an exponent."""
 
+_WORD_CHARS_MAX = 128
+"""Looking for the word that is nearest to one of millions of characters would take seconds."""
+
 _Check = Callable[[object], Value]
 
 
@@ -30,7 +33,7 @@ class _Misfit(ValueError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return a hint that names the nearest known word, or all of them."""
     words = sorted(known)
-    near = difflib.get_close_matches(word, words, n=1)
+    near = difflib.get_close_matches(word[:_WORD_CHARS_MAX], words, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(words) or 'none'}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from taulu.codec import RowCodec
 from taulu.model.errors import LimitExceeded
-from taulu.model.operation import NewRecord, Put, Update, WriteUnit
+from taulu.model.operation import CounterChange, NewRecord, Put, Update, WriteUnit
 from taulu.model.table import Table
 from taulu.model.value import Value
 from taulu.policy.screen import Check
@@ -33,6 +33,11 @@ class RowBytes(Check):
                 self._check_key((*mutation.key.partition, *mutation.key.clustering))
         return unit
 
+    def change(self, change: CounterChange) -> CounterChange:
+        """Measure the key of a counter, which its first change makes."""
+        self._check_key((*change.key.partition, *change.key.clustering))
+        return change
+
     def record(self, record: NewRecord) -> NewRecord:
         """Measure a log record."""
         self._check_columns(record.columns)
@@ -42,7 +47,8 @@ class RowBytes(Check):
     def _check_columns(self, columns: Mapping[str, Value]) -> None:
         size = len(self._codec.encode(columns))
         if size > self.table.limits.row_bytes:
-            raise self._exceeded("row_bytes", size, self.table.limits.row_bytes)
+            advice = "make it smaller, or raise the limit in the table's YAML"
+            raise self._exceeded(("row", "row_bytes"), size, self.table.limits.row_bytes, advice)
 
     def _check_key(self, values: tuple[object, ...]) -> None:
         size = sum(
@@ -51,12 +57,16 @@ class RowBytes(Check):
             if isinstance(value, str | bytes)
         )
         if size > KEY_BYTES_MAX:
-            raise self._exceeded("key_bytes", size, KEY_BYTES_MAX)
+            advice = "no table takes longer ones; keep the text in a column and a digest in the key"
+            raise self._exceeded(("key", "key_bytes"), size, KEY_BYTES_MAX, advice)
 
-    def _exceeded(self, limit: str, sent: int, allowed: int) -> LimitExceeded:
+    def _exceeded(
+        self, what: tuple[str, str], sent: int, allowed: int, advice: str
+    ) -> LimitExceeded:
+        noun, limit = what
         return LimitExceeded(
-            f"a row of {sent} bytes is larger than {self.table.full_name} allows "
-            f"({limit} {allowed}); make it smaller, or raise the limit in the table's YAML",
+            f"a {noun} of {sent} bytes is larger than {self.table.full_name} allows "
+            f"({limit} {allowed}); {advice}",
             details={
                 "table": self.table.full_name,
                 "limit": limit,

@@ -12,6 +12,7 @@ from taulu.model.operation import (
     CounterChange,
     Delete,
     DeleteRange,
+    GetRows,
     IfColumns,
     Mutation,
     NewRecord,
@@ -70,15 +71,11 @@ class Values(Check):
 
     def whole(self, operation: OperationT) -> OperationT:
         """Check partition, range, segment, log partition and the names of columns to return."""
-        for name in cast("tuple[str, ...]", getattr(operation, "columns", ())):
-            self._check_name(name)
-        checked: Operation[object] = operation
-        match operation:
+        checked: Operation[object] = self._named(operation)
+        match checked:
             case QueryRows():
-                partition = self._whole_key("partition", self._partition, operation.partition)
-                checked = replace(
-                    operation, partition=partition, range=self._range(operation.range)
-                )
+                partition = self._whole_key("partition", self._partition, checked.partition)
+                checked = replace(checked, partition=partition, range=self._range(checked.range))
             case ScanRows(segment=segment, segment_count=count):
                 if not 0 <= segment < count <= SEGMENTS_MAX:
                     raise self._wrong(
@@ -94,6 +91,18 @@ class Values(Check):
             case _:
                 pass
         return cast(OperationT, checked)
+
+    def _named(self, operation: Operation[object]) -> Operation[object]:
+        """Check the names of columns to return, and keep each once.
+
+        A request can name one column a million times, and each name is looked up in each row.
+        """
+        if not isinstance(operation, GetRows | QueryRows | ScanRows) or not operation.columns:
+            return operation
+        names = tuple(dict.fromkeys(operation.columns))
+        for name in names:
+            self._check_name(name)
+        return replace(operation, columns=names)
 
     def _mutation(self, mutation: Mutation) -> Mutation:
         match mutation:

@@ -7,6 +7,7 @@ names of nested fields, for instance `TAULU_LISTEN` or `TAULU_LIMITS__CONCURRENT
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -210,7 +211,7 @@ def load_settings(path: Path | None, overrides: dict[str, Any] | None = None) ->
         raise _refusal(document, error, overrides or {}) from error
     except ValueError as error:
         # A variable that should hold JSON and does not; its value may be a secret.
-        raise ConfigError(f"the environment is wrong: {error}; mend the variable") from None
+        raise ConfigError(_no_json(str(error))) from None
     return _resolved(settings, Path() if path is None else path.parent)
 
 
@@ -234,18 +235,29 @@ def _over_file(values: dict[str, Any]) -> type[Settings]:
 def _refusal(
     document: Document, error: ValidationError, overrides: Mapping[str, object]
 ) -> ConfigError:
-    """Return what is wrong, where it was written: in the environment, or else in the file."""
+    """Return what is wrong, where it was written: in what was given, the environment, the file."""
     problems = problems_of(document, Settings, error)
-    places = [details["loc"] for details in error.errors()]
-    variables = [
-        "" if where[:1] and where[0] in overrides else _variable(where) for where in places
-    ]
-    told = [
-        f"the environment variable {variable} is wrong: {problem.message}"
-        for variable, problem in zip(variables, problems, strict=True)
-        if variable
-    ]
+    told: list[str] = []
+    for details, problem in zip(error.errors(), problems, strict=True):
+        where = details["loc"]
+        variable = _variable(where)
+        if where[:1] and where[0] in overrides:
+            told.append(f"the {where[0]!r} that was given is wrong: {problem.message}")
+        elif variable:
+            told.append(f"the environment variable {variable} is wrong: {problem.message}")
     return ConfigError("\n".join(told)) if told else SchemaInvalid(problems)
+
+
+def _no_json(trouble: str) -> str:
+    """Say which variable holds no JSON, where pydantic names its field."""
+    field = re.search(r'field "(\w+)"', trouble)
+    if field is None:
+        return f"the environment is wrong: {trouble}; mend the variable"
+    name = ENVIRONMENT_PREFIX + field[1].upper()
+    return (
+        f"the environment variable {name} is wrong: a list or a mapping is written as JSON there, "
+        """like '["a", "b"]' or '{"a": 1}'"""
+    )
 
 
 def _variable(where: Where) -> str:

@@ -15,6 +15,7 @@ from taulu.model.row import Row
 from taulu.policy.sift import merge, sift
 from taulu.server.counts import check_keys, check_units
 from taulu.server.method import Call, Method
+from taulu.server.turns import in_turns
 from taulu.v1 import consistency_pb2
 from taulu.v1 import data_pb2 as pb
 from taulu.wire.errors import error_message
@@ -71,8 +72,9 @@ class DataService:
             consistency_from(request.consistency),
         )
         result = await self.gateway(operation, call.context)
+        outcomes = merge(result.outcomes, failed)
         return pb.BatchGetResponse(
-            outcomes=[_row_outcome(outcome) for outcome in merge(result.outcomes, failed)],
+            outcomes=await in_turns(outcomes, _row_outcome, self.clock),
             facts=self._facts(result.facts),
         )
 
@@ -89,7 +91,7 @@ class DataService:
         )
         page = await self.gateway(operation, call.context)
         return pb.QueryResponse(
-            rows=[row_message(row) for row in page.rows],
+            rows=await in_turns(page.rows, row_message, self.clock),
             next_page_token=page.next_token,
             facts=self._facts(page.facts),
         )
@@ -109,7 +111,7 @@ class DataService:
             )
             page = await self.gateway(operation, call.page_context(self.clock.monotonic()))
             yield pb.ScanResponse(
-                rows=[row_message(row) for row in page.rows],
+                rows=await in_turns(page.rows, row_message, self.clock),
                 next_page_token=page.next_token,
                 facts=self._facts(page.facts),
             )

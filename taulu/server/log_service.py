@@ -23,6 +23,7 @@ from taulu.model.result import Appended, Failed, LogPage, LogRecord
 from taulu.policy.sift import merge, sift
 from taulu.server.counts import check_records
 from taulu.server.method import Call, Method
+from taulu.server.turns import in_turns
 from taulu.v1 import log_pb2 as pb
 from taulu.wire.errors import error_message
 from taulu.wire.facts import facts_message, token_from
@@ -91,13 +92,13 @@ class LogService:
     async def _read_to_end(
         self, request: pb.ReadRequest, call: Call
     ) -> AsyncIterator[pb.ReadResponse]:
-        left = request.record_count_max or None
+        left = max(request.record_count_max, 0) or None
         start, end = _start(request), None
         while True:
             page = await self._page(request, start, left, call)
             end = page.end_offset if end is None else end
             page = _cut(page, end)
-            yield self._response(page)
+            yield await self._response(page)
             left = None if left is None else left - len(page.records)
             if page.next_offset >= end or left == 0:
                 return
@@ -105,13 +106,16 @@ class LogService:
             call.check_draining()
 
     async def _follow(self, request: pb.ReadRequest, call: Call) -> AsyncIterator[pb.ReadResponse]:
-        left = request.record_count_max or None
+        left = max(request.record_count_max, 0) or None
         # One look without waiting fixes where the stream begins, so that a record appended
-        # between two looks is not passed over by `latest`.
+        # between two looks is not passed over by `latest`. It is told even when it found no
+        # record: a reader whose stream breaks then goes on there, and not at a later end.
         page = await self._page(request, _start(request), left, call)
+        is_first = True
         while True:
-            if page.records:
-                yield self._response(page)
+            if page.records or is_first:
+                is_first = False
+                yield await self._response(page)
                 left = None if left is None else left - len(page.records)
             if left == 0:
                 return
@@ -138,9 +142,9 @@ class LogService:
         context = call.page_context(self.clock.monotonic(), wait_s)
         return await self.gateway(operation, context)
 
-    def _response(self, page: LogPage) -> pb.ReadResponse:
+    async def _response(self, page: LogPage) -> pb.ReadResponse:
         return pb.ReadResponse(
-            records=[_record_message(record) for record in page.records],
+            records=await in_turns(page.records, _record_message, self.clock),
             next_offset=page.next_offset,
             end_offset=page.end_offset,
             facts=facts_message(page.facts, self.clock),

@@ -6,7 +6,7 @@ import logging
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -22,6 +22,8 @@ START_S_MAX = 60.0
 RESTARTS_MAX = 5
 """How many workers may be replaced within `RESTARTS_WINDOW_S` before the server gives up."""
 RESTARTS_WINDOW_S = 60.0
+START_AGAIN_S = 5.0
+"""How long after a worker could not be replaced that is tried again."""
 KILL_AFTER_S = 5.0
 """How long after the drain a worker is killed."""
 _POLL_S = 0.2
@@ -50,6 +52,8 @@ class Supervisor:
     _workers: list[_Worker] = field(default_factory=list[_Worker])
     _stopping: bool = False
     _restarts: list[float] = field(default_factory=list[float])
+    _start_again: float = 0.0
+    """When workers that are missing may be started again, on the clock."""
 
     def run(self, ready: Callable[[], None]) -> int:
         """Start the workers, call `ready`, and return the exit code when all have ended.
@@ -68,7 +72,7 @@ class Supervisor:
                 ready()
             return self._watch()
         finally:
-            self._end_all()
+            self._end(list(self._workers))
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
@@ -111,12 +115,16 @@ class Supervisor:
     def _watch(self) -> int:
         while not self._stopping:
             gone = wait([worker.process.sentinel for worker in self._workers], timeout=_POLL_S)
-            if gone and not self._stopping and not self._replace_ended():
+            if gone and not self._stopping and not self._bury_ended():
                 return 1
+            missing = self.count - len(self._workers)
+            is_time = not self._workers or self.clock() >= self._start_again
+            if missing and is_time and not self._stopping:
+                self._replace(missing)
         return 0
 
-    def _replace_ended(self) -> bool:
-        """Replace workers that ended by themselves; say no when that happens too often."""
+    def _bury_ended(self) -> bool:
+        """Let go of workers that ended by themselves; say no when that happens too often."""
         ended = [worker for worker in self._workers if not worker.process.is_alive()]
         for worker in ended:
             _log.error(
@@ -134,20 +142,42 @@ class Supervisor:
                 "%d workers ended within %g s; giving up", len(self._restarts), RESTARTS_WINDOW_S
             )
             return False
-        self._start(len(ended))
         return True
 
-    def _end_all(self) -> None:
-        """Ask every worker to drain, and kill by pid the ones that do not end in time."""
-        for worker in self._workers:
+    def _replace(self, missing: int) -> None:
+        """Start workers for those that ended; later again, if one cannot start while others serve.
+
+        A worker that starts needs all its backends, and one that serves can do without some: the
+        loss of a worker while a backend is away must not end the others too.
+
+        Raises:
+            ConfigError: A worker could not start, and no other serves.
+        """
+        serving = {worker.number for worker in self._workers}
+        try:
+            self._start(missing)
+        except ConfigError as error:
+            if not serving:
+                raise
+            _log.error(
+                "no worker could be started for one that ended; trying again in %g s: %s",
+                START_AGAIN_S,
+                error.message,
+            )
+            self._end([worker for worker in self._workers if worker.number not in serving])
+            self._start_again = self.clock() + START_AGAIN_S
+
+    def _end(self, workers: Sequence[_Worker]) -> None:
+        """Ask workers to drain, and kill by pid the ones that do not end in time."""
+        for worker in workers:
             if worker.process.is_alive():
                 worker.process.terminate()
         give_up = self.clock() + self.options.drain_s + KILL_AFTER_S
-        for worker in self._workers:
+        for worker in workers:
             worker.process.join(max(0.0, give_up - self.clock()))
             if worker.process.is_alive():
                 _log.error("worker did not end; killing it", extra={"pid": worker.process.pid})
                 worker.process.kill()
                 worker.process.join()
             worker.pipe.close()
-        self._workers.clear()
+            self._workers.remove(worker)

@@ -13,7 +13,7 @@ from taulu.model import Table
 from taulu.model.operation import Operation
 from taulu.spi import Adapter, Capabilities, Context, Environment
 from taulu_client.remote import RemoteHandler
-from taulu_client.rpc import Rpc, open_channel
+from taulu_client.rpc import Rpc
 from tests.testbed.live_gateway import live_gateway
 
 NO_OPTIONS: Mapping[str, object] = {}
@@ -79,7 +79,7 @@ def through_gateway(
 @asynccontextmanager
 async def remote(address: str, clock: ShiftedClock) -> AsyncGenerator[Execute]:
     """Call a gateway as a client does."""
-    calls = Rpc(open_channel(address, 64 * 1024 * 1024))
+    calls = Rpc(address, 64 * 1024 * 1024)
     handler = RemoteHandler(calls)
 
     async def execute(operation: Operation, context: Context) -> object:

@@ -20,7 +20,8 @@ from taulu_client.options import ClientOptions
 from taulu_client.retry import Deadline
 from taulu_client.row_cache import BYTES_MAX
 from taulu_client.row_types import row_type
-from taulu_client.rpc import Rpc, open_channel
+from taulu_client.rpc import Rpc
+from taulu_client.sendable import sendable
 from taulu_client.sender import Sender
 from taulu_client.table import Table
 from taulu_client.table_info import TableInfo, table_info
@@ -31,7 +32,7 @@ TIMEOUT_S = 5.0
 
 
 class Client:
-    """Speaks to one gateway. Safe for many tasks of one event loop at once.
+    """Speaks to one gateway. Safe for many tasks of one event loop, that of its first call.
 
     Args:
         address: `host:port`.
@@ -50,7 +51,7 @@ class Client:
         session_token: str = "",
     ) -> None:
         self._options = options or ClientOptions()
-        self._rpc = Rpc(open_channel(address, self._options.response_bytes_max))
+        self._rpc = Rpc(address, self._options.response_bytes_max)
         catalog = Catalog(self._fetch, self._options.catalog_s)
         self._sender = Sender(self._rpc, self._options, timeout_s, catalog)
         self._sender.session.resume(session_of(session_token))
@@ -129,7 +130,8 @@ class Client:
         found: list[TableInfo] = []
         token = ""
         while True:
-            request = catalog_pb2.ListTablesRequest(namespace=namespace, page_token=token)
+            with sendable():
+                request = catalog_pb2.ListTablesRequest(namespace=namespace, page_token=token)
             reply = await self._sender.retrier.call(
                 lambda left_s, request=request: self._rpc.call(rpc.LIST_TABLES, request, left_s),
                 Deadline.after(self._sender.timeout_s),
@@ -148,7 +150,8 @@ class Client:
         return await self._fetch(name)
 
     async def _fetch(self, name: str) -> TableInfo:
-        request = catalog_pb2.GetTableRequest(table=name)
+        with sendable():
+            request = catalog_pb2.GetTableRequest(table=name)
         reply = await self._sender.retrier.call(
             lambda left_s: self._rpc.call(rpc.GET_TABLE, request, left_s),
             Deadline.after(self._sender.timeout_s),

@@ -14,6 +14,7 @@ from taulu.v1 import cache_pb2 as pb
 from taulu.wire.values import duration_us, key_from, key_values_from
 from taulu_client import rpc
 from taulu_client.retry import Deadline
+from taulu_client.sendable import sendable
 from taulu_client.sender import Sender
 
 
@@ -109,7 +110,8 @@ class GatewayCaches:
 
     async def stats(self, table: str = "") -> WorkerCacheStats:
         """Return what the caches did, of one table or of all."""
-        request = pb.GetCacheStatsRequest(table=table)
+        with sendable():
+            request = pb.GetCacheStatsRequest(table=table)
         reply = await self._sender.retrier.call(
             lambda left_s: self._sender.rpc.call(rpc.GET_CACHE_STATS, request, left_s),
             Deadline.after(self._sender.timeout_s),
@@ -134,7 +136,8 @@ class GatewayCaches:
             table: A cached table.
             sample: How many places to compare; 0 leaves it to the gateway.
         """
-        request = pb.VerifyCacheRequest(table=table, sample_size=sample)
+        with sendable():
+            request = pb.VerifyCacheRequest(table=table, sample_size=sample)
         stream = self._sender.rpc.stream(rpc.VERIFY_CACHE, request, None)
         async with aclosing(stream) as replies:
             async for reply in replies:

@@ -9,7 +9,7 @@ from datetime import datetime
 from taulu.codec import timestamp_from_us, timestamp_to_us
 from taulu.model import operation as model
 from taulu.model import result
-from taulu.model.errors import InvalidArgument, TauluError, Unavailable
+from taulu.model.errors import InvalidArgument, TauluError, TransientError
 from taulu.model.operation import FromEarliest, FromLatest, FromOffset, FromTime, LogStart
 from taulu.model.token import IdempotencyToken
 from taulu.model.value import Value
@@ -89,6 +89,8 @@ class LogTable:
         """
         shape = await self._sender.shape(self.name)
         start = _start(offset, time, latest=latest)
+        if limit is not None and limit <= 0:
+            return
         left = limit or 0
         number, deadline = 0, Deadline.after(self._sender.timeout_s)
         while True:
@@ -106,7 +108,7 @@ class LogTable:
                         number, deadline = 0, Deadline.after(self._sender.timeout_s)
                         if limit and not left:
                             return
-            except Unavailable as error:
+            except TransientError as error:
                 number += 1
                 if not await self._sender.retrier.wait(number, error, deadline):
                     raise
@@ -125,6 +127,8 @@ def _start(offset: int | None, time: datetime | None, *, latest: bool) -> LogSta
     if offset is not None:
         return FromOffset(offset)
     if time is not None:
+        if time.tzinfo is None:
+            raise InvalidArgument("a time without a zone was given; give an aware one, in UTC")
         return FromTime(timestamp_to_us(time))
     return FromLatest() if latest else FromEarliest()
 

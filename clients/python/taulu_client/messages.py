@@ -54,6 +54,7 @@ from taulu.wire.values import (
     timestamp_us,
     value_message,
 )
+from taulu_client.sendable import sendable
 
 ChangeRequest = (
     counter_pb2.IncrementRequest
@@ -74,6 +75,7 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
+@sendable()
 def get_request(operation: GetRows) -> data_pb2.BatchGetRequest:
     """Return the request for rows."""
     return data_pb2.BatchGetRequest(
@@ -84,6 +86,7 @@ def get_request(operation: GetRows) -> data_pb2.BatchGetRequest:
     )
 
 
+@sendable()
 def query_request(operation: QueryRows) -> data_pb2.QueryRequest:
     """Return the request for a page of a partition."""
     return data_pb2.QueryRequest(
@@ -99,6 +102,7 @@ def query_request(operation: QueryRows) -> data_pb2.QueryRequest:
     )
 
 
+@sendable()
 def scan_request(operation: ScanRows) -> data_pb2.ScanRequest:
     """Return the request for the pages of a segment."""
     return data_pb2.ScanRequest(
@@ -146,6 +150,7 @@ def write_outcomes(messages: Iterable[data_pb2.WriteOutcome]) -> tuple[WriteOutc
     )
 
 
+@sendable()
 def change_request(table: str, change: CounterChange) -> ChangeRequest:
     """Return the request for a change of a counter."""
     key, token = key_message(change.key), token_message(change.token)
@@ -206,6 +211,7 @@ def _counter(message: counter_pb2.Counter) -> Counter:
     )
 
 
+@sendable()
 def record_message(record: NewRecord) -> log_pb2.NewRecord:
     """Return a record to append."""
     return log_pb2.NewRecord(
@@ -227,6 +233,7 @@ def _append_outcome(message: log_pb2.AppendOutcome) -> AppendOutcome:
     return Appended(appended.partition, appended.offset, timestamp_us(appended.append_time))
 
 
+@sendable()
 def read_request(operation: ReadLog, *, follow: bool) -> log_pb2.ReadRequest:
     """Return the request for records of a partition."""
     request = log_pb2.ReadRequest(

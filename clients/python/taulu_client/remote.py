@@ -177,5 +177,7 @@ class RemoteHandler:
         request = messages.read_request(operation, follow=follow)
         async with aclosing(self._rpc.stream(rpc.READ, request, timeout_s)) as pages:
             async for page in pages:
-                return messages.log_page_from(page)
+                # A stream that follows first says where it begins.
+                if page.records or not follow:
+                    return messages.log_page_from(page)
         raise DeadlineExceeded("the stream ended without a record")

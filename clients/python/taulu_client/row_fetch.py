@@ -14,6 +14,7 @@ from taulu.v1 import consistency_pb2, data_pb2, value_pb2
 from taulu.wire.facts import consistency_message, facts_from
 from taulu.wire.values import key_message
 from taulu_client import messages, rpc
+from taulu_client.sendable import sendable
 from taulu_client.sender import REQUEST_OVERHEAD_BYTES, Chunking, Sender
 from taulu_client.shape import Shape
 
@@ -38,12 +39,13 @@ async def fetch_rows(
     """Read any number of rows; one outcome per key, in order."""
 
     async def attempt(sent: Sequence[value_pb2.Key], left_s: float) -> list[Fetched | Failed]:
-        request = data_pb2.BatchGetRequest(
-            table=shape.info.name,
-            keys=sent,
-            columns=columns,
-            consistency=consistency_message(wanted),
-        )
+        with sendable():
+            request = data_pb2.BatchGetRequest(
+                table=shape.info.name,
+                keys=sent,
+                columns=columns,
+                consistency=consistency_message(wanted),
+            )
         sent_s, sent_us = time.monotonic(), messages.now_us()
         reply = await sender.rpc.call(rpc.BATCH_GET, request, left_s)
         facts = facts_of_call(reply.facts, sent_us)

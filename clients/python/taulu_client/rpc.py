@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
@@ -10,6 +11,7 @@ import grpc
 from google.protobuf.message import Message
 from grpc.aio import AioRpcError, Channel
 
+from taulu.model.errors import InvalidArgument, Unavailable
 from taulu.v1 import cache_pb2, catalog_pb2, counter_pb2, data_pb2, log_pb2
 from taulu_client.failures import to_taulu
 
@@ -81,7 +83,7 @@ GET_CACHE_STATS = Method(
 )
 
 
-def open_channel(address: str, response_bytes_max: int) -> Channel:
+def _open_channel(address: str, response_bytes_max: int) -> Channel:
     """Return a channel to `host:port`; it connects with the first call."""
     return grpc.aio.insecure_channel(
         address,
@@ -103,10 +105,17 @@ def open_channel(address: str, response_bytes_max: int) -> Channel:
 
 
 class Rpc:
-    """All calls on one channel. No call is sent twice here."""
+    """All calls on one channel. No call is sent twice here.
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    The channel is opened with the first call, for it belongs to the event loop that runs then.
+    """
+
+    def __init__(self, address: str, response_bytes_max: int) -> None:
+        self._address = address
+        self._response_bytes_max = response_bytes_max
+        self._channel: Channel | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
         self._unary: dict[str, Callable[..., Any]] = {}
         self._streams: dict[str, Callable[..., Any]] = {}
 
@@ -118,9 +127,10 @@ class Rpc:
         Raises:
             TauluError: What the gateway answered, or what became of the connection.
         """
+        channel = self._opened()
         made = self._unary.get(method.path)
         if made is None:
-            made = self._channel.unary_unary(
+            made = channel.unary_unary(
                 method.path,
                 request_serializer=method.request_type.SerializeToString,
                 response_deserializer=method.reply_type.FromString,
@@ -135,9 +145,10 @@ class Rpc:
         self, method: Method[RequestT, ReplyT], request: RequestT, timeout_s: float | None
     ) -> AsyncGenerator[ReplyT]:
         """Send a request and yield the replies; closing the generator ends the call."""
+        channel = self._opened()
         made = self._streams.get(method.path)
         if made is None:
-            made = self._channel.unary_stream(
+            made = channel.unary_stream(
                 method.path,
                 request_serializer=method.request_type.SerializeToString,
                 response_deserializer=method.reply_type.FromString,
@@ -154,4 +165,19 @@ class Rpc:
 
     async def close(self) -> None:
         """Close the channel."""
-        await self._channel.close()
+        self._is_closed = True
+        if self._channel is not None:
+            await self._channel.close()
+
+    def _opened(self) -> Channel:
+        if self._is_closed:
+            raise Unavailable("the client is closed; make another")
+        loop = asyncio.get_running_loop()
+        if self._channel is None:
+            self._channel = _open_channel(self._address, self._response_bytes_max)
+            self._loop = loop
+        if loop is not self._loop:
+            raise InvalidArgument(
+                "the client is used in another event loop than before; make one in each loop"
+            )
+        return self._channel

@@ -10,7 +10,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from taulu.model import operation as model
 from taulu.model.consistency import TABLE_LEVEL, Consistency, Facts, Level
-from taulu.model.errors import TauluError, Unavailable
+from taulu.model.errors import TauluError, TransientError
 from taulu.model.result import Absent, Failed, WriteOutcome, Written
 from taulu.model.row import Row
 from taulu.model.token import IdempotencyToken
@@ -35,6 +35,7 @@ from taulu_client.items import (
 from taulu_client.retry import Deadline
 from taulu_client.row_fetch import chunking_of, fetch_rows
 from taulu_client.row_types import RowType
+from taulu_client.sendable import sendable
 from taulu_client.sender import Sender
 from taulu_client.shape import KeyLike, Shape
 from taulu_client.units import write_unit
@@ -237,7 +238,7 @@ class Table(Generic[RowT]):
                         next_page = replace(operation.page, token=page.next_token)
                         operation = replace(operation, page=next_page)
                         number, deadline = 0, Deadline.after(self._sender.timeout_s)
-            except Unavailable as error:
+            except TransientError as error:
                 number += 1
                 if not await self._sender.retrier.wait(number, error, deadline):
                     raise
@@ -334,7 +335,8 @@ class Table(Generic[RowT]):
             return messages.write_outcomes(reply.outcomes)
 
         made = [write_unit(shape, self._rows, unit) for unit in units]
-        asked = [unit_message(unit) for unit in made]
+        with sendable():
+            asked = [unit_message(unit) for unit in made]
         chunking = chunking_of(shape, "batch_units")
         sizes = [message.ByteSize() for message in asked]
         try:

@@ -4,11 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from taulu.model import Delete, Key, LimitExceeded, Limits, NewRecord, Put, Update, WriteUnit
+from taulu.model import (
+    Delete,
+    Increment,
+    Key,
+    LimitExceeded,
+    Limits,
+    NewRecord,
+    Put,
+    Update,
+    WriteUnit,
+)
 from taulu.policy.row_bytes import KEY_BYTES_MAX, RowBytes
-from tests.unit.policy.parts import EVENTS, token
+from tests.unit.policy.parts import CREDITS, EVENTS, token
 
 CHECK = RowBytes(replace(EVENTS, limits=Limits(row_bytes=100)))
+COUNTERS = RowBytes(CREDITS)
 KEY = Key(("a",))
 
 
@@ -33,6 +44,8 @@ def test_long_keys_are_refused(value: str | bytes):
         CHECK.unit(WriteUnit((Put(Key((value,)), {}),), token()))
     with pytest.raises(LimitExceeded, match="key_bytes"):
         CHECK.record(NewRecord((value,), {}, token()))
+    with pytest.raises(LimitExceeded, match=r"a key of .* no table takes longer ones"):
+        COUNTERS.change(Increment(Key((value,)), 1, token()))
 
 
 def test_deletes_have_no_size():

@@ -160,6 +160,27 @@ def test_key_columns_may_be_asked_for():
     assert VALUES.whole(asked) == asked
 
 
+def test_a_column_that_is_named_a_million_times_is_returned_once():
+    columns = ("paid", "number", *["paid"] * 1_000_000)
+    checked = VALUES.whole(QueryRows("shop.orders", ("a",), PAGE, columns=columns))
+    assert checked.columns == ("paid", "number")
+
+
+def test_the_word_nearest_to_a_huge_one_is_not_looked_for_at_any_price(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    looked_for: list[str] = []
+
+    def looked(word: str, *_: object, **__: object) -> list[str]:
+        looked_for.append(word)
+        return []
+
+    monkeypatch.setattr("difflib.get_close_matches", looked)
+    with pytest.raises(InvalidArgument, match="there is no column"):
+        put(**{"x" * 4_000_000: 1})
+    assert [len(word) for word in looked_for] == [128]
+
+
 @pytest.mark.parametrize("partition", [-1, 4])
 def test_log_partitions_that_do_not_exist_are_refused(partition: int):
     with pytest.raises(InvalidArgument, match="there are 4"):

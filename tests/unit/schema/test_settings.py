@@ -74,6 +74,8 @@ def test_the_command_line_wins_over_the_environment(
         ("TAULU_DRAIN", "abc", "'abc' is no duration"),
         ("TAULU_LIMITS__CONCURRENT", "5", "did you mean 'concurrent_calls'"),
         ("TAULU_LOG", '{"level": "loud"}', "'loud' is not known here"),
+        ("TAULU_TABLES", "/srv/tables", "written as JSON"),
+        ("TAULU_LIMITS", "5", "a mapping of keys to values"),
     ],
 )
 def test_a_wrong_variable_is_told_by_name_and_not_as_a_line_of_the_file(
@@ -82,6 +84,17 @@ def test_a_wrong_variable_is_told_by_name_and_not_as_a_line_of_the_file(
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=f"environment variable {name} is wrong: .*{says}"):
         load_settings(write(tmp_path, "workers: 2\ndrain: 1s\n"))
+
+
+def test_what_is_wrong_on_the_command_line_is_not_told_as_a_line_of_the_file(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, "listen: 127.0.0.1:1\n")
+    with pytest.raises(ConfigError) as wrong:
+        load_settings(path, {"listen": "nowhere"})
+    assert wrong.value.message.startswith(
+        "the 'listen' that was given is wrong: 'nowhere' is no address"
+    )
 
 
 @pytest.mark.parametrize(

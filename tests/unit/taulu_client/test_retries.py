@@ -226,13 +226,14 @@ async def test_a_broken_scan_goes_on_where_it_ended() -> None:
         stream_steps=[
             [page(0, "p1"), page(2, "p2"), grpc.StatusCode.UNAVAILABLE],
             [errors.Unavailable("draining")],
+            [errors.Overloaded("busy")],
             [page(4, "p3"), page(6, "")],
         ]
     )
     async with gateway.serve() as address, Client(address, options=FAST) as client:
         found = [item.row["id"] async for item in client.table("n.t").scan()]
     assert found == [f"{n}" for n in range(8)]
-    assert [request.page_token for request in gateway.requests] == ["", "p2", "p2"]
+    assert [request.page_token for request in gateway.requests] == ["", "p2", "p2", "p2"]
 
 
 async def test_a_broken_log_read_goes_on_where_it_ended() -> None:
@@ -246,11 +247,29 @@ async def test_a_broken_log_read_goes_on_where_it_ended() -> None:
         )
 
     gateway = ScriptedGateway(
-        stream_steps=[[page(0), page(2), grpc.StatusCode.UNAVAILABLE], [page(4)]]
+        stream_steps=[
+            [page(0), page(2), grpc.StatusCode.UNAVAILABLE],
+            [errors.Overloaded("busy")],
+            [page(4)],
+        ]
     )
     async with gateway.serve() as address, Client(address, options=FAST) as client:
         found = [record.offset async for record in client.log("n.t").read(0)]
     assert found == list(range(6))
+    assert [request.offset for request in gateway.requests] == [0, 4, 4]
+
+
+async def test_a_reader_that_follows_from_the_end_goes_on_where_it_began() -> None:
+    begun = log_pb2.ReadResponse(next_offset=4, end_offset=4, facts=FACTS)
+    # Appended while the stream was broken: a new look at the end would pass it over.
+    key = [value_pb2.Value(string_value="a")]
+    missed = log_pb2.ReadResponse(
+        records=[log_pb2.LogRecord(offset=4, key=key)], next_offset=5, end_offset=5, facts=FACTS
+    )
+    gateway = ScriptedGateway(stream_steps=[[begun, errors.Unavailable("draining")], [missed]])
+    async with gateway.serve() as address, Client(address, options=FAST) as client:
+        log = client.log("n.t").read(0, latest=True, follow=True, limit=1)
+        assert [record.offset async for record in log] == [4]
     assert gateway.requests[1].offset == 4
 
 

@@ -52,6 +52,26 @@ async def test_a_second_server_on_the_same_file_is_refused_with_its_process(tmp_
         pass
 
 
+async def test_a_second_server_is_refused_by_whatever_link_it_reaches_the_file(
+    tmp_path: Path,
+) -> None:
+    path, link = tmp_path / "a" / "taulu.db", tmp_path / "b" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    async with opened(path):
+        with pytest.raises(ConfigError, match="in use by another server"):
+            async with opened(link, server_id="two"):
+                pass
+
+
+async def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(link)
+    with pytest.raises(Unavailable, match=r"link\.db cannot be opened"):
+        async with opened(link):
+            pass
+
+
 async def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but a text of more than sixteen bytes\n" * 100)

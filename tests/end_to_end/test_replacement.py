@@ -1,0 +1,47 @@
+"""Workers that end by themselves, and cannot be replaced at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from taulu_client.sync import SyncClient
+from tests.end_to_end.test_gateway import EXAMPLES, PATIENT, workers_of
+from tests.testbed.gateway_process import GatewayProcess
+
+PATIENCE_S = 60.0
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def pair(tmp_path: Path):
+    running = GatewayProcess(tmp_path / "gateway", [EXAMPLES], workers=2)
+    running.start()
+    yield running
+    running.close()
+
+
+def test_a_worker_that_cannot_be_replaced_takes_no_other_with_it(pair: GatewayProcess) -> None:
+    # As if the file was another server's, so that no worker more can open it.
+    lock = pair.folder / "taulu-data" / "taulu.db.lock"
+    holder = lock.read_text()
+    lock.write_text("1 another-server")
+    os.kill(workers_of(pair)[0], signal.SIGKILL)
+    until(lambda: "no worker could be started" in pair.errors())
+    assert "in use by another server" in pair.errors()
+    with SyncClient(pair.address, timeout_s=30, options=PATIENT) as client:
+        client.table("demo.users").put({"user_id": "ada"})
+    lock.write_text(holder)
+    until(lambda: len(workers_of(pair)) == 2)
+    assert pair.stop() == 0
