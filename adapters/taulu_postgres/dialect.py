@@ -80,10 +80,12 @@ class Dialect:
             "SET bytea_output = 'hex'",
             "SET extra_float_digits = 1",
             "SET jit = off",
-            # Weaker than `on` loses acknowledged writes; what is stronger stays.
+            # Weaker than `on` loses acknowledged writes; what is stronger stays. It is set in
+            # any case: a reload of the server's files changes what a session has not set itself.
             (
-                "SELECT set_config('synchronous_commit', 'on', false) "
-                "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+                "SELECT set_config('synchronous_commit', CASE "
+                "WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on' "
+                "ELSE current_setting('synchronous_commit') END, false)"
             ),
         )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import pytest
 
@@ -31,7 +32,7 @@ from taulu.model import (
 from taulu.model.result import RowReads
 from taulu.spi import Environment
 from taulu_postgres import PostgresAdapter
-from taulu_postgres._driver import Call
+from taulu_postgres._driver import Call, SqlRow
 from taulu_postgres.purge import MARGIN_US
 from tests.integration.postgres_parts import (
     context,
@@ -55,6 +56,8 @@ pytestmark = pytest.mark.xdist_group("postgres")
 
 _POLLS_MAX = 200
 _POLL_S = 0.05
+
+FoundT = TypeVar("FoundT")
 
 
 async def test_what_expired_leaves_the_database_and_its_versions_are_remembered(
@@ -126,6 +129,32 @@ async def test_commits_are_durable_whatever_the_role_says(postgres: PostgresServ
         postgres.psql("ALTER ROLE taulu RESET synchronous_commit")
 
 
+async def test_commits_stay_durable_whatever_the_server_is_told_later(
+    postgres: PostgresServer,
+) -> None:
+    shown = [Call("SELECT pg_conf_load_time()::text"), Call("SHOW synchronous_commit")]
+    async with opened(postgres, options={"connections_max": 1}) as adapter:
+
+        async def settings() -> list[SqlRow]:
+            return [rows[0] for rows in await adapter._database.read(shown, context().deadline)]
+
+        loaded, before = await settings()
+        assert before == ("on",)
+        try:
+            _reload(postgres, "SET synchronous_commit = off")
+            # The one session has read the server's files again.
+            (_, after) = await _until(settings, lambda found: found[0] != loaded)
+        finally:
+            _reload(postgres, "RESET synchronous_commit")
+    assert after == ("on",)
+
+
+def _reload(postgres: PostgresServer, change: str) -> None:
+    """Change the server's files, and have them read."""
+    postgres.psql(f"ALTER SYSTEM {change}")
+    postgres.psql("SELECT pg_reload_conf()")
+
+
 async def test_weak_reads_may_come_from_a_standby_and_say_so(postgres: PostgresServer) -> None:
     (items,) = own_tables("items")
     key = Key(("a",))
@@ -153,7 +182,9 @@ async def test_weak_reads_may_come_from_a_standby_and_say_so(postgres: PostgresS
             assert (await read(Level.EVENTUAL)).facts.source is Source.PRIMARY
 
 
-async def _until(call: Callable[[], object], holds: Callable[[object], bool]) -> RowReads:
+async def _until(
+    call: Callable[[], Awaitable[FoundT]], holds: Callable[[FoundT], bool]
+) -> FoundT:
     for _ in range(_POLLS_MAX):
         found = await call()
         if holds(found):
