@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from taulu.spi import Finding
 from taulu_postgres._driver import Call, Connection, DriverError
+from taulu_postgres.database import ENCODING
 from taulu_postgres.dialect import Dialect
 from taulu_postgres.mapping import to_taulu
 from taulu_postgres.names import Names
@@ -42,11 +43,20 @@ async def _look(
 ) -> list[Finding]:
     (((version,),),) = await connection.ask([VERSION], _GIVE_UP_S)
     findings = [Finding(ok=True, what=f"{' '.join(version.split()[:2])} answers")]
+    findings += await _encoding(connection)
     findings.append(await _rights(connection, Names.of(settings)))
     if not dialect.is_cockroach:
         findings += await _durability(connection)
         findings.append(await _connections(connection, settings))
     return findings
+
+
+async def _encoding(connection: Connection) -> list[Finding]:
+    (((encoding,),),) = await connection.ask([Call("SHOW server_encoding")], _GIVE_UP_S)
+    if encoding == ENCODING:
+        return []
+    what = f"the database is encoded in {encoding}, which cannot hold every string"
+    return [Finding(ok=False, what=what, mend=f"create one with ENCODING '{ENCODING}'")]
 
 
 async def _rights(connection: Connection, names: Names) -> Finding:

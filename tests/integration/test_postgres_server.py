@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import pytest
@@ -117,16 +119,23 @@ async def test_a_reader_is_woken_by_what_another_gateway_appends(postgres: Postg
         assert [[r.offset for r in task.result().records] for task in waiting] == [[1]] * 5
 
 
-async def test_commits_are_durable_whatever_the_role_says(postgres: PostgresServer) -> None:
-    postgres.psql("ALTER ROLE taulu SET synchronous_commit = off")
+@contextmanager
+def _role(postgres: PostgresServer, setting: str, value: str) -> Generator[None]:
+    """Let the user's sessions begin with a setting."""
+    postgres.psql(f"ALTER ROLE taulu SET {setting} = '{value}'")
     try:
+        yield
+    finally:
+        postgres.psql(f"ALTER ROLE taulu RESET {setting}")
+
+
+async def test_commits_are_durable_whatever_the_role_says(postgres: PostgresServer) -> None:
+    with _role(postgres, "synchronous_commit", "off"):
         async with opened(postgres) as adapter:
             (rows,) = await adapter._database.read(
                 [Call("SHOW synchronous_commit")], context().deadline
             )
-        assert rows == [("on",)]
-    finally:
-        postgres.psql("ALTER ROLE taulu RESET synchronous_commit")
+    assert rows == [("on",)]
 
 
 async def test_commits_stay_durable_whatever_the_server_is_told_later(
@@ -155,10 +164,54 @@ def _reload(postgres: PostgresServer, change: str) -> None:
     postgres.psql("SELECT pg_reload_conf()")
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("client_encoding", "LATIN1"),
+        ("client_encoding", "SQL_ASCII"),
+        ("DateStyle", "German"),
+        ("bytea_output", "escape"),
+        ("extra_float_digits", "-15"),
+    ],
+)
+async def test_values_come_back_whatever_the_role_says(
+    postgres: PostgresServer, setting: str, value: str
+) -> None:
+    (items,) = own_tables("items")
+    written = {
+        "text": "1 € 😀",
+        "at": datetime(2026, 3, 4, 5, 6, 7, 8, UTC),
+        "blob": b"\x00\\",
+        "ratio": 0.1 + 0.2,
+    }
+    with _role(postgres, setting, value):
+        async with opened(postgres, items) as adapter:
+            await put(adapter, items, Key(("€",)), written)
+            found = await row(adapter, items, Key(("€",)))
+    assert found is not None
+    assert found.columns == written
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_that_cannot_hold_every_string_is_refused(
+    postgres: PostgresServer, encoding: str
+) -> None:
+    name = f"in_{encoding.lower()}"
+    postgres.psql(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    adapter = PostgresAdapter.create({**postgres.options(), "database": name}, Environment())
+    with pytest.raises(ConfigError, match=f"encoded in {encoding}"):
+        await adapter.open()
+    await adapter.close()
+    (trouble,) = [finding for finding in await adapter.examine() if not finding.ok]
+    assert encoding in trouble.what
+
+
 async def test_weak_reads_may_come_from_a_standby_and_say_so(postgres: PostgresServer) -> None:
     (items,) = own_tables("items")
     key = Key(("a",))
-    with standby_of(postgres) as standby:
+    # What the role says is no matter here either: a standby cannot read at SERIALIZABLE.
+    serializable = _role(postgres, "default_transaction_isolation", "serializable")
+    with serializable, standby_of(postgres) as standby:
         replicas = {"replicas": [f"{HOST}:{standby.port}"]}
         async with opened(postgres, items, options=replicas) as adapter:
 
@@ -182,9 +235,7 @@ async def test_weak_reads_may_come_from_a_standby_and_say_so(postgres: PostgresS
             assert (await read(Level.EVENTUAL)).facts.source is Source.PRIMARY
 
 
-async def _until(
-    call: Callable[[], Awaitable[FoundT]], holds: Callable[[FoundT], bool]
-) -> FoundT:
+async def _until(call: Callable[[], Awaitable[FoundT]], holds: Callable[[FoundT], bool]) -> FoundT:
     for _ in range(_POLLS_MAX):
         found = await call()
         if holds(found):
