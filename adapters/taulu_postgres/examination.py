@@ -47,6 +47,7 @@ async def _look(
     findings.append(await _rights(connection, Names.of(settings)))
     if not dialect.is_cockroach:
         findings += await _durability(connection)
+        findings += await _standbys(connection)
         findings.append(await _connections(connection, settings))
     return findings
 
@@ -96,6 +97,29 @@ async def _durability(connection: Connection) -> list[Finding]:
         return findings
     commit = settings.get("synchronous_commit", "unknown")
     return [Finding(ok=True, what=f"commits are durable (synchronous_commit {commit})")]
+
+
+async def _standbys(connection: Connection) -> list[Finding]:
+    """Say what a standby that takes over would have; readers of logical changes are none."""
+    call = Call(
+        "SELECT current_setting('synchronous_standby_names'), count(*) FROM pg_stat_replication "
+        "AS r WHERE NOT EXISTS (SELECT 1 FROM pg_replication_slots AS s "
+        "WHERE s.active_pid = r.pid AND s.slot_type = 'logical')"
+    )
+    (((names, count),),) = await connection.ask([call], _GIVE_UP_S)
+    if names:
+        what = f"commits wait for standbys (synchronous_standby_names {names})"
+        return [Finding(ok=True, what=what)]
+    if not count:
+        return []
+    return [
+        Finding(
+            ok=False,
+            what=f"no commit waits for any of {count} standbys (synchronous_standby_names is "
+            "empty): one that takes over may lack acknowledged writes",
+            mend="set synchronous_standby_names, or let no standby take over",
+        )
+    ]
 
 
 async def _connections(connection: Connection, settings: PostgresSettings) -> Finding:

@@ -260,6 +260,26 @@ async def test_doctor_says_what_it_found(postgres: PostgresServer) -> None:
     assert [finding.ok for finding in await many.examine()].count(False) == 1
 
 
+async def test_doctor_says_whether_a_standby_may_lack_acknowledged_writes(
+    postgres: PostgresServer,
+) -> None:
+    adapter = PostgresAdapter.create(postgres.options(), Environment())
+
+    async def said(word: str) -> list[tuple[bool, str]]:
+        return [(f.ok, f.what) for f in await adapter.examine() if word in f.what]
+
+    assert await said("standbys") == []
+    with standby_of(postgres):
+        ((ok, what),) = await _until(lambda: said("standbys"), bool)
+        assert not ok
+        assert "no commit waits for any of 1 standbys" in what
+        try:
+            _reload(postgres, "SET synchronous_standby_names = '*'")
+            assert await _until(lambda: said("commits wait for standbys"), bool)
+        finally:
+            _reload(postgres, "RESET synchronous_standby_names")
+
+
 async def test_no_error_shows_a_secret(
     postgres: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
