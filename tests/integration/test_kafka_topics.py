@@ -17,12 +17,14 @@ from confluent_kafka.admin import AdminClient
 from taulu.model import (
     Appended,
     Corrupt,
+    Failed,
     FromLatest,
     FromOffset,
     NewRecord,
     OffsetOutOfRange,
     SchemaConflict,
     Unavailable,
+    WriteOutcomeUnknown,
 )
 from taulu.spi import Environment
 from taulu_kafka import KafkaAdapter
@@ -139,6 +141,22 @@ async def test_records_that_kafka_deleted_are_out_of_range(kafka_broker: KafkaCl
         assert refused.value.details == {"earliest": "40", "end": "50"}
         assert [one.offset for one in await read_all(adapter)] == list(range(40, 50))
         assert (await read(adapter, FromOffset(40), records_max=1)).records[0].offset == 40
+
+
+async def test_a_topic_that_was_deleted_does_not_come_back_with_the_clusters_defaults(
+    kafka_broker: KafkaCluster,
+) -> None:
+    prefix = fresh_prefix()
+    topic = f"{prefix}{TABLE.full_name}"
+    admin = AdminClient({"bootstrap.servers": kafka_broker.bootstrap})
+    async with opened(kafka_broker.bootstrap, prefix, delivery_timeout_s=2.0) as (adapter,):
+        await append(adapter, new_record(1))
+        await asyncio.to_thread(admin.delete_topics([topic])[topic].result, 10)
+        for count in (2, 3):
+            (refused,) = await append(adapter, new_record(count))
+            assert isinstance(refused, Failed)
+            assert isinstance(refused.error, (Unavailable, WriteOutcomeUnknown))
+    assert topic not in (await asyncio.to_thread(admin.list_topics, timeout=10)).topics
 
 
 async def test_a_log_that_another_gateway_writes_can_be_followed(

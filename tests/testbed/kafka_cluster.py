@@ -201,7 +201,6 @@ def _properties(count: int) -> str:
         "offsets.topic.num.partitions=1\n"
         f"default.replication.factor={replicas}\n"
         f"min.insync.replicas={max(1, replicas - 1)}\n"
-        "auto.create.topics.enable=false\n"
         "num.network.threads=2\nnum.io.threads=2\n"
         "log.cleaner.dedupe.buffer.size=8388608\n"
         f"broker.session.timeout.ms={_SESSION_MS}\n"
