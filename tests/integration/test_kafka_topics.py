@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +13,13 @@ from decimal import Decimal
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (
+    RESOURCE_TOPIC,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
 
 from taulu.model import (
     Appended,
@@ -187,6 +194,30 @@ async def test_doctor_says_what_it_found(kafka_broker: KafkaCluster) -> None:
     assert any("all in step" in one.what for one in findings)
     # One replica is not safe, and is said not to be.
     assert any("the loss of one broker" in one.what and not one.ok for one in findings)
+
+
+async def test_doctor_says_where_a_replica_that_lacks_acknowledged_records_may_lead(
+    kafka_broker: KafkaCluster,
+) -> None:
+    prefix = fresh_prefix()
+    topic = f"{prefix}{TABLE.full_name}"
+    async with opened(kafka_broker.bootstrap, prefix) as (adapter,):
+        assert not any("may become leader" in one.what for one in await adapter.examine())
+        await asyncio.to_thread(_set, kafka_broker, topic, "unclean.leader.election.enable", "true")
+        (finding,) = [one for one in await adapter.examine() if "may become leader" in one.what]
+        assert not finding.ok
+
+
+def _set(cluster: KafkaCluster, topic: str, name: str, value: str) -> None:
+    """Set an option of a topic, and wait until the broker knows."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(RESOURCE_TOPIC, topic, incremental_configs=[entry])
+    admin.incremental_alter_configs([resource])[resource].result(10)
+    give_up = time.monotonic() + 10
+    while admin.describe_configs([resource])[resource].result(10)[name].value != value:
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
 
 
 async def test_a_cluster_that_is_not_there_is_reported_and_refused() -> None:
