@@ -49,6 +49,7 @@ from tests.testbed.redis_servers import (
     SentinelSet,
     Standalone,
     call,
+    info,
     wait_until,
 )
 
@@ -225,6 +226,21 @@ def _priority(servers: SentinelSet, replica: RedisServer, priority: int) -> Gene
         tell(100, 200)
         wait_until("all sentinels know the priority", lambda: is_known(100))
         tell(100, 10_000)
+
+
+async def test_doctor_says_which_replica_keeps_less_than_its_primary(
+    redis_sentinel: SentinelSet, redis_cluster: ClusterSet
+) -> None:
+    for servers in (redis_sentinel, redis_cluster):
+        servers.wait_whole()
+        weak = next(s for s in servers.servers if info(s.port)["role"] == "slave")
+        call(weak.port, "CONFIG", "SET", "appendfsync", "everysec")
+        try:
+            examined = await RedisAdapter.create(servers.options, Environment()).examine()
+        finally:
+            call(weak.port, "CONFIG", "SET", "appendfsync", "always")
+        (trouble,) = [finding.what for finding in examined if not finding.ok]
+        assert trouble.startswith(f"{weak.address}: durability always needs appendfsync always")
 
 
 async def test_levels_that_a_set_up_cannot_give_are_refused(redis_sentinel: SentinelSet) -> None:
