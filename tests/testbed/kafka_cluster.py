@@ -215,6 +215,7 @@ def _properties(count: int) -> str:
 
 def _format(java: str, jars: str, cluster_id: str, properties: Path) -> None:
     command = [java, "-Xmx128m", "-cp", jars, "kafka.tools.StorageTool", "format"]
-    command += ["-t", cluster_id, "-c", str(properties)]
+    # In one word with its option, since one in 64 begins with a dash.
+    command += [f"--cluster-id={cluster_id}", "-c", str(properties)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
