@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from taulu.model import TauluError, Unavailable
 from taulu.spi import Finding
 from taulu_cassandra._driver import InvalidRequest, Session, Unauthorized
@@ -15,6 +17,10 @@ _LOCAL = "SELECT cluster_name, release_version FROM system.local"
 _LOCAL_SCHEMA = "SELECT schema_version FROM system.local"
 _PEER_SCHEMAS = "SELECT schema_version FROM system.peers_v2"
 _COMMIT_LOG = "SELECT value FROM system_views.settings WHERE name = 'commitlog_sync'"
+_COMMENTS = "SELECT keyspace_name, comment FROM system_schema.tables"
+_KEYSPACES = "SELECT keyspace_name, durable_writes, replication FROM system_schema.keyspaces"
+_OURS = "Taulu"
+"""How the comments of our tables begin."""
 _SYNCED_FIRST = {"batch", "group"}
 """Where a node has a write on its disk before it says so."""
 
@@ -31,6 +37,7 @@ def examine(settings: CassandraSettings) -> list[Finding]:
             _nodes(session, settings),
             _schema(session),
             *_copies(session, settings),
+            *_keyspaces(session, settings),
             _commit_logs(session, settings),
         ]
     except DRIVER_ERRORS as error:
@@ -83,6 +90,34 @@ def _copies(session: Session, settings: CassandraSettings) -> list[Finding]:
         else:
             findings.append(Finding(ok=True, what=what))
     return findings
+
+
+def _keyspaces(session: Session, settings: CassandraSettings) -> list[Finding]:
+    """Compare keyspaces that are there, which are left as they are, with the settings."""
+    commented = session.run(_COMMENTS, timeout_s=_ANSWER_S_MAX)
+    ours = {name for name, comment in commented if str(comment).startswith(_OURS)}
+    findings: list[Finding] = []
+    for name, is_logged, replication in session.run(_KEYSPACES, timeout_s=_ANSWER_S_MAX):
+        if name not in ours or not str(name).startswith(settings.keyspace_prefix):
+            continue
+        for datacenter, copies in sorted(settings.replication.items()):
+            there = _copies_in(dict(replication), datacenter)
+            if there < copies:
+                what = f"keyspace {name} has {there} copies in {datacenter}, not {copies}"
+                mend = "ALTER KEYSPACE and repair, or set `replication` to what there is"
+                findings.append(Finding(ok=False, what=what, mend=mend))
+        if not is_logged:
+            what = f"keyspace {name} is not in the commit log: a node that dies loses its writes"
+            mend = "ALTER KEYSPACE … WITH durable_writes = true"
+            findings.append(Finding(ok=False, what=what, mend=mend))
+    return findings
+
+
+def _copies_in(replication: Mapping[str, str], datacenter: str) -> int:
+    """Return how many copies a keyspace has there; a simple one says it for all of them."""
+    copies = replication.get(datacenter) or replication.get("replication_factor") or "0"
+    # As 3/1, of which one is transient.
+    return int(copies.partition("/")[0])
 
 
 def _commit_logs(session: Session, settings: CassandraSettings) -> Finding:

@@ -29,7 +29,7 @@ from taulu.model import (
 )
 from taulu_kafka._driver import Consumer, DriverError, Fetched, Place
 from taulu_kafka.ends import Ends
-from taulu_kafka.mapping import to_taulu_after_send
+from taulu_kafka.mapping import to_taulu, to_taulu_after_send
 from taulu_kafka.partitions import Partitions
 from taulu_kafka.readers import Budget, Readers, Work
 from taulu_kafka.records import Draft, RecordCodec
@@ -133,7 +133,7 @@ class Appender:
         try:
             self.sender.send(message, settled)
         except DriverError as error:
-            return to_taulu_after_send(error, f"topic {draft.place.topic}")
+            return to_taulu(error, f"topic {draft.place.topic}")
         self._under_way += 1
         tail.pending[draft.digest] = pending
         return pending

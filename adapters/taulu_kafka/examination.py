@@ -23,6 +23,7 @@ _LOOK_S_MAX = 4.0
 _FULL_SHARE = 0.8
 _TOPICS_MAX = 200
 _SAFE_COPIES = 2
+_UNCLEAN = "unclean.leader.election.enable"
 
 
 def examine(settings: KafkaSettings, since_ms: int) -> list[Finding]:
@@ -95,7 +96,11 @@ def _safety(admin: Admin, topics: Mapping[str, Mapping[int, PartitionState]]) ->
         if time.monotonic() > give_up:
             break
         replicas = min((len(state.replicas) for state in partitions.values()), default=0)
-        in_sync = int(admin.configs(name, _REQUEST_S).get("min.insync.replicas", "1"))
+        configs = admin.configs(name, _REQUEST_S)
+        if configs.get(_UNCLEAN) == "true":
+            what = f"topic {name}: a replica that lacks acknowledged records may become leader"
+            findings.append(Finding(ok=False, what=what, mend=f"set its {_UNCLEAN} to false"))
+        in_sync = int(configs.get("min.insync.replicas", "1"))
         if min(replicas, in_sync) < _SAFE_COPIES:
             what = (
                 f"topic {name}: {replicas} replicas, of which {in_sync} must have a record before "

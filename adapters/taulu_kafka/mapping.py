@@ -20,8 +20,6 @@ _Rule = tuple[type[TauluError], str]
 
 _REFUSED: dict[str, _Rule] = {
     "_QUEUE_FULL": (Overloaded, "has too many records waiting to be sent; send again later"),
-    "_PURGE_QUEUE": (Unavailable, "is being closed, and the record was not sent"),
-    "_FATAL": (Unavailable, "is getting a new producer; send again"),
     "NOT_ENOUGH_REPLICAS": (Unavailable, "has too few replicas in step to be written safely"),
     "NOT_LEADER_FOR_PARTITION": (Unavailable, "is changing its leader"),
     "LEADER_NOT_AVAILABLE": (Unavailable, "has no leader at the moment"),
@@ -48,6 +46,9 @@ _REFUSED: dict[str, _Rule] = {
 """Errors after which nothing was written."""
 
 _FAILED: dict[str, _Rule] = {
+    # A record that waits to be sent again was sent before.
+    "_PURGE_QUEUE": (Unavailable, "is being closed"),
+    "_FATAL": (Unavailable, "is getting a new producer; send again"),
     "_MSG_TIMED_OUT": (Unavailable, "did not answer in time"),
     "_TIMED_OUT": (Unavailable, "did not answer in time"),
     "_TRANSPORT": (Unavailable, "cannot be reached"),
@@ -77,7 +78,8 @@ def to_taulu_after_send(error: DriverError, what: str) -> TauluError:
 
     Only what Kafka surely did not write is told as such; of the rest nothing is known.
     """
-    rule = _REFUSED.get(error.name)
+    # The driver ends a producer of which it lost track, whatever the last answer said.
+    rule = None if error.is_fatal else _REFUSED.get(error.name)
     if rule is not None:
         return _made(rule[0], f"{what} {rule[1]}", error)
     return _made(

@@ -86,6 +86,8 @@ class KafkaSettings(BaseModel):
             "socket.connection.setup.timeout.ms": request_ms,
             "socket.keepalive.enable": True,
             "socket.nagle.disable": True,
+            # A topic that is gone would come back with the cluster's defaults for everything.
+            "allow.auto.create.topics": False,
             # A leader that is silent gives no sign of having been replaced, so ask often.
             "topic.metadata.refresh.interval.ms": 2_000,
             "metadata.max.age.ms": 10_000,

@@ -26,6 +26,10 @@ _REST_S = 0.02
 _PREPARE_S_MAX = 30.0
 _PREPARES_MAX = 10
 
+ENCODING = "UTF8"
+"""What a database must be encoded in to hold every string, in the order of its bytes."""
+_SETTINGS = Call("SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'server_encoding')")
+
 
 class Database:
     """An open target: its pool, and what runs on it."""
@@ -61,18 +65,25 @@ class Database:
 
         Raises:
             Unavailable: It cannot be reached.
-            ConfigError: It lets the user not in.
+            ConfigError: It lets the user not in, or cannot hold every string.
         """
         deadline = self._clock.monotonic() + self._connect_s_max
-        fsync = Call("SELECT setting FROM pg_settings WHERE name = 'fsync'")
-        (rows,) = await self.read([fsync], deadline)
+        (rows,) = await self.read([_SETTINGS], deadline)
+        found: dict[str, str] = dict(rows)
+        encoding = found.get("server_encoding", ENCODING)
+        if encoding != ENCODING:
+            raise ConfigError(
+                f"{self.place} is encoded in {encoding}, which has neither all characters nor "
+                f"their order; create one with ENCODING '{ENCODING}'",
+                details={"database": self.place},
+            )
         if self.standbys and self.dialect.is_cockroach:
             raise ConfigError(
                 f"option 'replicas' of adapter {ADAPTER_NAME!r} is for PostgreSQL, but "
                 f"{self.place} is CockroachDB, which reads from followers by itself; leave it out",
                 details={"adapter": ADAPTER_NAME, "option": "replicas"},
             )
-        if rows and rows[0][0] == "off":
+        if found.get("fsync") == "off":
             # The whole database may be gone with the machine; doctor says so, too.
             _log.warning("%s runs with fsync off: acknowledged writes may be lost", self.place)
 

@@ -65,27 +65,33 @@ class Dialect:
         return not self.is_cockroach
 
     @property
-    def session(self) -> tuple[str, ...]:
-        """What every new session is told."""
+    def session(self) -> tuple[tuple[str, ...], ...]:
+        """What every new session is told, each part in a round trip and transaction of its own."""
         shared = (
             "SET TimeZone = 'UTC'",
             "SET search_path = ''",
             "SET idle_in_transaction_session_timeout = 10000",
         )
         if self.is_cockroach:
-            return shared
-        return (
-            *shared,
+            return (shared,)
+        # Before the first SELECT, which a standby refuses at SERIALIZABLE.
+        isolation = ("SET default_transaction_isolation = 'read committed'",)
+        rest = (
             "SET default_transaction_read_only = off",
+            # How values are spelled, as the driver reads them.
+            "SET DateStyle = 'ISO'",
             "SET bytea_output = 'hex'",
             "SET extra_float_digits = 1",
             "SET jit = off",
-            # Weaker than `on` loses acknowledged writes; what is stronger stays.
+            # Weaker than `on` loses acknowledged writes; what is stronger stays. It is set in
+            # any case: a reload of the server's files changes what a session has not set itself.
             (
-                "SELECT set_config('synchronous_commit', 'on', false) "
-                "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+                "SELECT set_config('synchronous_commit', CASE "
+                "WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on' "
+                "ELSE current_setting('synchronous_commit') END, false)"
             ),
         )
+        return isolation, (*shared, *rest)
 
     def lock_schema(self, key: int) -> tuple[str, ...]:
         """Let gateways that start together prepare one after another, within a transaction."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from taulu.spi import Finding
 from taulu_postgres._driver import Call, Connection, DriverError
+from taulu_postgres.database import ENCODING
 from taulu_postgres.dialect import Dialect
 from taulu_postgres.mapping import to_taulu
 from taulu_postgres.names import Names
@@ -42,11 +43,21 @@ async def _look(
 ) -> list[Finding]:
     (((version,),),) = await connection.ask([VERSION], _GIVE_UP_S)
     findings = [Finding(ok=True, what=f"{' '.join(version.split()[:2])} answers")]
+    findings += await _encoding(connection)
     findings.append(await _rights(connection, Names.of(settings)))
     if not dialect.is_cockroach:
         findings += await _durability(connection)
+        findings += await _standbys(connection)
         findings.append(await _connections(connection, settings))
     return findings
+
+
+async def _encoding(connection: Connection) -> list[Finding]:
+    (((encoding,),),) = await connection.ask([Call("SHOW server_encoding")], _GIVE_UP_S)
+    if encoding == ENCODING:
+        return []
+    what = f"the database is encoded in {encoding}, which cannot hold every string"
+    return [Finding(ok=False, what=what, mend=f"create one with ENCODING '{ENCODING}'")]
 
 
 async def _rights(connection: Connection, names: Names) -> Finding:
@@ -86,6 +97,29 @@ async def _durability(connection: Connection) -> list[Finding]:
         return findings
     commit = settings.get("synchronous_commit", "unknown")
     return [Finding(ok=True, what=f"commits are durable (synchronous_commit {commit})")]
+
+
+async def _standbys(connection: Connection) -> list[Finding]:
+    """Say what a standby that takes over would have; readers of logical changes are none."""
+    call = Call(
+        "SELECT current_setting('synchronous_standby_names'), count(*) FROM pg_stat_replication "
+        "AS r WHERE NOT EXISTS (SELECT 1 FROM pg_replication_slots AS s "
+        "WHERE s.active_pid = r.pid AND s.slot_type = 'logical')"
+    )
+    (((names, count),),) = await connection.ask([call], _GIVE_UP_S)
+    if names:
+        what = f"commits wait for standbys (synchronous_standby_names {names})"
+        return [Finding(ok=True, what=what)]
+    if not count:
+        return []
+    return [
+        Finding(
+            ok=False,
+            what=f"no commit waits for any of {count} standbys (synchronous_standby_names is "
+            "empty): one that takes over may lack acknowledged writes",
+            mend="set synchronous_standby_names, or let no standby take over",
+        )
+    ]
 
 
 async def _connections(connection: Connection, settings: PostgresSettings) -> Finding:

@@ -29,6 +29,7 @@ TABLE: tuple[_Rule, ...] = (
     ("23", Internal, "refused a row that breaks its format; this is a defect", None),
     ("25006", Unavailable, "takes no writes now: it is a standby", _DOWN_RETRY_S),
     ("25P03", Unavailable, "ended a transaction that stood idle; send it again", _RETRY_S),
+    ("25P04", Unavailable, "ended a transaction that took too long; send it again", _RETRY_S),
     ("26", Unavailable, "has forgotten a prepared statement; send it again", _RETRY_S),
     ("28", ConfigError, "does not let this user in: check user, password and pg_hba.conf", None),
     ("3D", ConfigError, "has no such database: create it", None),
@@ -52,7 +53,7 @@ TABLE: tuple[_Rule, ...] = (
 """SQLSTATE or its beginning, error, meaning, and when to send again."""
 
 _CONFLICTS = ("40001", "40P01", "23505", "55P03")
-_LOST = ("08", "57P", "25P03", "25006", "26")
+_LOST = ("08", "57P", "25P03", "25P04", "25006", "26")
 _UNCERTAIN = ("08", "57P", "40003")
 _DATA = ("22", "23", "54")
 

@@ -18,7 +18,8 @@ class Server:
     def __init__(self, settings: PostgresSettings, replica: str = "") -> None:
         self._options = _options(settings, replica)
         self.dialect: Dialect | None = {
-            DialectName.AUTO: None,
+            # Only PostgreSQL has standbys.
+            DialectName.AUTO: POSTGRES if replica else None,
             DialectName.POSTGRES: POSTGRES,
             DialectName.COCKROACH: COCKROACH,
         }[settings.dialect]
@@ -42,7 +43,8 @@ class Server:
             if self.dialect is None:
                 (((version,),),) = await connection.ask([VERSION], timeout_s)
                 self.dialect = dialect_of(version)
-            await connection.ask([Call(text) for text in self.dialect.session], timeout_s)
+            for part in self.dialect.session:
+                await connection.ask([Call(text) for text in part], timeout_s)
         except BaseException:
             await connection.close()
             raise

@@ -92,6 +92,8 @@ class PostgresSettings(BaseModel):
             "sslmode": self.sslmode,
             "sslrootcert": self.sslrootcert,
             "application_name": "taulu",
+            # What the role, the database or the environment says is not what strings need.
+            "client_encoding": "UTF8",
             "connect_timeout": max(2, round(self.connect_timeout_s)),
         }
         return {name: value for name, value in options.items() if value is not None}

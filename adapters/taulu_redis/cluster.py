@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from taulu.model import Clock, ConfigError, Unavailable
+from taulu.model import Clock, Unavailable
 from taulu_redis._driver import Reply, key_slot
 from taulu_redis.node import Node
 from taulu_redis.settings import Address, RedisSettings
-from taulu_redis.topology import Discovery, Nodes, ask_all
+from taulu_redis.topology import Discovery, Nodes, Replicas, ask_all
 
 _SLOTS = 16_384
 _ASKED_MAX = 16
@@ -26,8 +26,8 @@ class View:
     slots: dict[int, Address]
     addresses: tuple[Address, ...]
     """All nodes, replicas and failed ones included."""
-    candidates_max: int
-    """The most replicas of one primary that may take over."""
+    replicas: dict[str, Replicas]
+    """By the name of their primary."""
 
 
 class Cluster:
@@ -37,7 +37,7 @@ class Cluster:
         self._settings = settings
         self._nodes = Nodes(settings, clock)
         self._seeds = list(settings.addresses)
-        self._view = View(0, {}, (), 0)
+        self._view = View(0, {}, (), {})
         self._discovery = Discovery()
 
     async def discover(self) -> None:
@@ -55,14 +55,9 @@ class Cluster:
                     retry_after_s=_RETRY_S,
                 )
             view = max(views, key=lambda view: (view.epoch, len(view.slots)))
-            waited = self._settings.quorum_replicas
-            if waited is not None and view.candidates_max > waited:
-                raise ConfigError(
-                    f"a primary of the cluster has {view.candidates_max} replicas that may take "
-                    f"over, and QUORUM waits for {waited}: a failover could choose one without "
-                    "the write; set quorum_replicas to all of them, or "
-                    "cluster-replica-no-failover yes on the others"
-                )
+            for primary, replicas in view.replicas.items():
+                waited = self._settings.quorum_replicas
+                replicas.check(waited, f"the primary {primary} of the cluster")
             self._view = view
             await self._nodes.keep(set(view.slots.values()))
 
@@ -95,7 +90,7 @@ def read_view(reply: Reply, asked: Address) -> View:
     text = reply.decode() if isinstance(reply, bytes) else ""
     slots: dict[int, Address] = {}
     addresses: list[Address] = []
-    candidates: dict[str, int] = {}
+    replicas: dict[str, Replicas] = {}
     epoch = 0
     for line in text.splitlines():
         _, at, flags, primary, _, _, config_epoch, _, *ranges = line.split(" ")
@@ -107,9 +102,11 @@ def read_view(reply: Reply, asked: Address) -> View:
         epoch = max(epoch, int(config_epoch))
         if "master" in marks:
             slots |= dict.fromkeys(_slots(ranges), address)
-        elif "nofailover" not in marks:
-            candidates[primary] = candidates.get(primary, 0) + 1
-    return View(epoch, slots, tuple(addresses), max(candidates.values(), default=0))
+        else:
+            known = replicas.get(primary, Replicas(0, 0))
+            is_candidate = "nofailover" not in marks
+            replicas[primary] = Replicas(known.count + 1, known.candidates + is_candidate)
+    return View(epoch, slots, tuple(addresses), replicas)
 
 
 def _address(text: str, asked: Address) -> Address:

@@ -40,16 +40,11 @@ async def examine(settings: RedisSettings, topology: Topology) -> list[Finding]:
 
 
 async def _server(address: Address, settings: RedisSettings) -> list[Finding]:
-    commands = [("INFO",), *(("CONFIG", "GET", name) for name in CHECKED)]
-    try:
-        async with asyncio.timeout(settings.connect_timeout_s + _ANSWER_S_MAX):
-            info, *found = await ask(address, settings, commands)
-    except TimeoutError:
-        what = f"Redis at {address} gives no answer in time"
-        return [Finding(ok=False, what=what, mend="look at the server, and the way to it")]
-    except (DriverError, OSError) as error:
-        what = f"Redis at {address} cannot be reached: {error}"
-        return [Finding(ok=False, what=what, mend="start it, or mend `nodes` and the log-in")]
+    """Look a primary over, and the replicas that may take its place."""
+    answer = await _ask(address, settings)
+    if isinstance(answer, Finding):
+        return [answer]
+    info, *found = answer
     facts = facts_of(info)
     role = facts.get("role", "unknown role")
     findings = [
@@ -61,7 +56,37 @@ async def _server(address: Address, settings: RedisSettings) -> list[Finding]:
             mend="name the primary in `nodes`",
         )
     ]
-    return [*findings, *_replicas(address, facts, settings), *_config(address, found, settings)]
+    findings += [*_replicas(address, facts, settings), *_config(address, found, settings)]
+    if settings.mode is Mode.STANDALONE:
+        return findings
+    looks = (_replica(replica, settings) for replica in replicas_in(facts))
+    return [*findings, *(found for each in await asyncio.gather(*looks) for found in each)]
+
+
+async def _replica(address: Address, settings: RedisSettings) -> list[Finding]:
+    """Look over what would be the primary after a failover."""
+    answer = await _ask(address, settings)
+    return [answer] if isinstance(answer, Finding) else _config(address, answer[1:], settings)
+
+
+async def _ask(address: Address, settings: RedisSettings) -> list[Reply] | Finding:
+    commands = [("INFO",), *(("CONFIG", "GET", name) for name in CHECKED)]
+    try:
+        async with asyncio.timeout(settings.connect_timeout_s + _ANSWER_S_MAX):
+            return await ask(address, settings, commands)
+    except TimeoutError:
+        what = f"Redis at {address} gives no answer in time"
+        return Finding(ok=False, what=what, mend="look at the server, and the way to it")
+    except (DriverError, OSError) as error:
+        what = f"Redis at {address} cannot be reached: {error}"
+        return Finding(ok=False, what=what, mend="start it, or mend `nodes` and the log-in")
+
+
+def replicas_in(facts: Mapping[str, str]) -> list[Address]:
+    """Return the replicas in a primary's INFO, as `slave0:ip=10.0.0.2,port=6379,state=online,…`."""
+    lines = [text for name, text in facts.items() if name[:5] == "slave" and name[5:].isdecimal()]
+    parts = [dict(part.partition("=")[::2] for part in line.split(",")) for line in lines]
+    return [Address(each["ip"], int(each["port"])) for each in parts]
 
 
 def _replicas(address: Address, facts: Mapping[str, str], settings: RedisSettings) -> list[Finding]:

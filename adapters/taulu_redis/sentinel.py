@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
-from taulu.model import Clock, ConfigError, Unavailable
+from taulu.model import Clock, Unavailable
 from taulu_redis._driver import Reply
 from taulu_redis.node import Node
 from taulu_redis.settings import Address, RedisSettings
-from taulu_redis.topology import Discovery, Nodes, ask_all
+from taulu_redis.topology import Discovery, Nodes, Replicas, ask_all
 
 _RETRY_S = 0.5
 
@@ -46,7 +46,7 @@ class Sentinels:
                     f"{service!r}; send the request again",
                     retry_after_s=_RETRY_S,
                 )
-            self._check_candidates([replies[1] for replies in found.values()])
+            self._check_replicas([replies[1] for replies in found.values()])
             if primary != self._primary:
                 self._primary = primary
                 await self._nodes.keep({primary})
@@ -69,15 +69,10 @@ class Sentinels:
         """See `Topology.close`."""
         await self._nodes.close()
 
-    def _check_candidates(self, replies: list[Reply]) -> None:
-        waited = self._settings.quorum_replicas
-        candidates = max((candidates_of(reply) for reply in replies), default=0)
-        if waited is not None and candidates > waited:
-            raise ConfigError(
-                f"{candidates} replicas of {self._settings.service!r} may take over, and QUORUM "
-                f"waits for {waited}: a failover could choose one without the write; set "
-                "quorum_replicas to all of them, or replica-priority 0 on the others"
-            )
+    def _check_replicas(self, replies: list[Reply]) -> None:
+        waited, whose = self._settings.quorum_replicas, repr(self._settings.service)
+        for reply in replies:
+            replicas_of(reply).check(waited, whose)
 
 
 def _most_named(replies: list[Reply]) -> Address | None:
@@ -90,12 +85,12 @@ def _most_named(replies: list[Reply]) -> Address | None:
     return named.most_common(1)[0][0] if named else None
 
 
-def candidates_of(reply: Reply) -> int:
-    """Return how many replicas in a reply to SENTINEL REPLICAS a failover may choose."""
+def replicas_of(reply: Reply) -> Replicas:
+    """Return what a reply to SENTINEL REPLICAS says of the primary's replicas."""
     if not isinstance(reply, list):
-        return 0
-    count = 0
-    for replica in cast("list[list[bytes]]", reply):
-        facts = dict(zip(replica[::2], replica[1::2], strict=True))
-        count += facts.get(b"slave-priority") != b"0"
-    return count
+        return Replicas(0, 0)
+    known = [
+        dict(zip(replica[::2], replica[1::2], strict=True))
+        for replica in cast("list[list[bytes]]", reply)
+    ]
+    return Replicas(len(known), sum(facts.get(b"slave-priority") != b"0" for facts in known))

@@ -59,8 +59,8 @@ class RedisSettings(BaseModel):
     durability: Durability = Durability.ALWAYS
     """What the servers are set to; it is checked against them on every connection."""
     quorum_replicas: int | None = Field(default=None, ge=0, le=16)
-    """How many replicas must have a QUORUM write: all that a failover may choose. None offers
-    EVENTUAL only, except on a standalone server."""
+    """How many replicas must have a QUORUM write: all of a primary's, if any may take over. None
+    offers EVENTUAL only, except on a standalone server."""
     allow_eviction: bool = False
     """Whether the servers may drop data when memory is short; nothing stored is safe then."""
     username: str | None = None

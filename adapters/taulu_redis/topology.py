@@ -4,13 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from taulu.model import Clock
+from taulu.model import Clock, ConfigError
 from taulu_redis._driver import Argument, DriverError, Reply, ReplyError
 from taulu_redis.greeting import Greeting
 from taulu_redis.node import Node, ask
 from taulu_redis.settings import Address, RedisSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """The replicas of one primary."""
+
+    count: int
+    """All that may answer WAIT."""
+    candidates: int
+    """Those among them that a failover may choose."""
+
+    def check(self, waited: int | None, whose: str) -> None:
+        """Refuse replicas of which one may take over without what others have confirmed.
+
+        WAIT counts whoever answers, so all of them must, unless none may take over.
+
+        Raises:
+            ConfigError: There are more.
+        """
+        if waited is None or not self.candidates or self.count <= waited:
+            return
+        raise ConfigError(
+            f"{whose} has {self.count} replicas, of which {self.candidates} may take over, and "
+            f"QUORUM waits for {waited}: a failover could choose one without the write; set "
+            "quorum_replicas to all of them, those that may not take over too"
+        )
 
 
 class Topology(Protocol):
@@ -21,7 +48,7 @@ class Topology(Protocol):
 
         Raises:
             Unavailable: There is none to be found.
-            ConfigError: More replicas may take over than QUORUM waits for.
+            ConfigError: There are more replicas than QUORUM waits for.
         """
 
     def node_of(self, key: bytes) -> Node:

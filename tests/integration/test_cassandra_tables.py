@@ -222,11 +222,28 @@ async def test_doctor_says_what_it_finds(cassandra_node: Options) -> None:
     text = "; ".join(finding.what for finding in findings)
     assert "1 of 1 nodes of dc1 are up" in text
     assert "on its disk before it acknowledges it" in text
-    wide = {**cassandra_node, "replication": {"dc1": 3}}
+    wide = {**cassandra_node, "replication": {"dc1": 3}, "keyspace_prefix": "none_yet_"}
     findings = await examined(wide)
     assert [finding.what for finding in findings if not finding.ok] == [
         "3 copies in dc1, which has 1 nodes"
     ]
+
+
+async def test_doctor_says_which_keyspace_keeps_less_than_the_settings_say(
+    cassandra_node: Options, cql: Session
+) -> None:
+    table = fresh("items")
+    async with opened(cassandra_node, table) as adapter:
+        assert all(finding.ok for finding in await adapter.examine())
+        cql.execute(f"ALTER KEYSPACE {PREFIX}own WITH durable_writes = false")
+        three = {**cassandra_node, "keyspace_prefix": PREFIX, "replication": {"dc1": 3}}
+        try:
+            findings = await CassandraAdapter.create(three, Environment()).examine()
+        finally:
+            cql.execute(f"ALTER KEYSPACE {PREFIX}own WITH durable_writes = true")
+    said = [finding.what for finding in findings if not finding.ok]
+    assert f"keyspace {PREFIX}own has 1 copies in dc1, not 3" in said
+    assert any(what.startswith(f"keyspace {PREFIX}own is not in the commit log") for what in said)
 
 
 async def test_doctor_says_where_one_node_can_lose_what_it_acknowledged(tmp_path: Path) -> None:

@@ -5,15 +5,27 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from taulu.model import Appended, Failed, Overloaded, StorageFull, TokenReused
+from taulu.model import (
+    Appended,
+    Failed,
+    NewRecord,
+    Overloaded,
+    StorageFull,
+    TokenReused,
+    WriteOutcomeUnknown,
+)
+from taulu_kafka import KafkaAdapter
 from tests.integration.kafka_parts import append, fresh_prefix, new_record, opened, read_all
 from tests.testbed.kafka_cluster import KafkaCluster
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
+_POLLS_MAX = 400
+_POLL_S = 0.02
 ROUNDS = 12
 RECORDS = 10
 
@@ -54,6 +66,45 @@ async def test_of_two_effects_under_one_token_one_stands_for_all(
             assert [type(error) for error in refused] == [TokenReused]
             last = (await read_all(adapters[0]))[-1]
             assert last.columns["count"] == stands[0]
+
+
+async def test_a_record_that_a_closing_gateway_gave_up_is_unknown_and_settled_by_a_resend(
+    kafka_broker: KafkaCluster,
+) -> None:
+    options = {"request_timeout_s": 2.0, "delivery_timeout_s": 60.0}
+    (broker,) = kafka_broker.brokers
+    record = new_record(2)
+    async with opened(kafka_broker.bootstrap, fresh_prefix(), 2, **options) as (closing, other):
+        await append(closing, new_record(1))
+        broker.process.pause()
+        try:
+            waiting = asyncio.create_task(append(closing, record))
+            (tail,) = closing._running.partitions._ready.values()
+            assert await _comes(lambda: bool(tail.pending))
+            # The driver sends it, hears nothing, and has it ready to be sent again.
+            await closing.close()
+        finally:
+            broker.process.resume()
+        (told,) = await waiting
+        assert isinstance(told, Failed)
+        assert isinstance(told.error, WriteOutcomeUnknown)
+        # A broker that was stopped is not used by its cluster for a moment.
+        assert await _comes(lambda: _is_appended(other, record))
+        assert [one.columns["count"] for one in await read_all(other)] == [1, 2]
+
+
+async def _is_appended(adapter: KafkaAdapter, record: NewRecord) -> bool:
+    return isinstance((await append(adapter, record))[0], Appended)
+
+
+async def _comes(holds: Callable[[], bool | Awaitable[bool]]) -> bool:
+    """Wait until a condition holds; return False when it does not for long."""
+    for _ in range(_POLLS_MAX):
+        found = holds()
+        if found if isinstance(found, bool) else await found:
+            return True
+        await asyncio.sleep(_POLL_S)
+    return False
 
 
 async def test_a_gateway_that_starts_anew_knows_the_tokens_of_the_window(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,17 +13,25 @@ from decimal import Decimal
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (
+    RESOURCE_TOPIC,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
 
 from taulu.model import (
     Appended,
     Corrupt,
+    Failed,
     FromLatest,
     FromOffset,
     NewRecord,
     OffsetOutOfRange,
     SchemaConflict,
     Unavailable,
+    WriteOutcomeUnknown,
 )
 from taulu.spi import Environment
 from taulu_kafka import KafkaAdapter
@@ -141,6 +150,22 @@ async def test_records_that_kafka_deleted_are_out_of_range(kafka_broker: KafkaCl
         assert (await read(adapter, FromOffset(40), records_max=1)).records[0].offset == 40
 
 
+async def test_a_topic_that_was_deleted_does_not_come_back_with_the_clusters_defaults(
+    kafka_broker: KafkaCluster,
+) -> None:
+    prefix = fresh_prefix()
+    topic = f"{prefix}{TABLE.full_name}"
+    admin = AdminClient({"bootstrap.servers": kafka_broker.bootstrap})
+    async with opened(kafka_broker.bootstrap, prefix, delivery_timeout_s=2.0) as (adapter,):
+        await append(adapter, new_record(1))
+        await asyncio.to_thread(admin.delete_topics([topic])[topic].result, 10)
+        for count in (2, 3):
+            (refused,) = await append(adapter, new_record(count))
+            assert isinstance(refused, Failed)
+            assert isinstance(refused.error, (Unavailable, WriteOutcomeUnknown))
+    assert topic not in (await asyncio.to_thread(admin.list_topics, timeout=10)).topics
+
+
 async def test_a_log_that_another_gateway_writes_can_be_followed(
     kafka_broker: KafkaCluster,
 ) -> None:
@@ -169,6 +194,30 @@ async def test_doctor_says_what_it_found(kafka_broker: KafkaCluster) -> None:
     assert any("all in step" in one.what for one in findings)
     # One replica is not safe, and is said not to be.
     assert any("the loss of one broker" in one.what and not one.ok for one in findings)
+
+
+async def test_doctor_says_where_a_replica_that_lacks_acknowledged_records_may_lead(
+    kafka_broker: KafkaCluster,
+) -> None:
+    prefix = fresh_prefix()
+    topic = f"{prefix}{TABLE.full_name}"
+    async with opened(kafka_broker.bootstrap, prefix) as (adapter,):
+        assert not any("may become leader" in one.what for one in await adapter.examine())
+        await asyncio.to_thread(_set, kafka_broker, topic, "unclean.leader.election.enable", "true")
+        (finding,) = [one for one in await adapter.examine() if "may become leader" in one.what]
+        assert not finding.ok
+
+
+def _set(cluster: KafkaCluster, topic: str, name: str, value: str) -> None:
+    """Set an option of a topic, and wait until the broker knows."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(RESOURCE_TOPIC, topic, incremental_configs=[entry])
+    admin.incremental_alter_configs([resource])[resource].result(10)
+    give_up = time.monotonic() + 10
+    while admin.describe_configs([resource])[resource].result(10)[name].value != value:
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
 
 
 async def test_a_cluster_that_is_not_there_is_reported_and_refused() -> None:

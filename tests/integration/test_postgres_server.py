@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TypeVar
 
 import pytest
 
@@ -31,7 +34,7 @@ from taulu.model import (
 from taulu.model.result import RowReads
 from taulu.spi import Environment
 from taulu_postgres import PostgresAdapter
-from taulu_postgres._driver import Call
+from taulu_postgres._driver import Call, SqlRow
 from taulu_postgres.purge import MARGIN_US
 from tests.integration.postgres_parts import (
     context,
@@ -55,6 +58,8 @@ pytestmark = pytest.mark.xdist_group("postgres")
 
 _POLLS_MAX = 200
 _POLL_S = 0.05
+
+FoundT = TypeVar("FoundT")
 
 
 async def test_what_expired_leaves_the_database_and_its_versions_are_remembered(
@@ -114,22 +119,99 @@ async def test_a_reader_is_woken_by_what_another_gateway_appends(postgres: Postg
         assert [[r.offset for r in task.result().records] for task in waiting] == [[1]] * 5
 
 
-async def test_commits_are_durable_whatever_the_role_says(postgres: PostgresServer) -> None:
-    postgres.psql("ALTER ROLE taulu SET synchronous_commit = off")
+@contextmanager
+def _role(postgres: PostgresServer, setting: str, value: str) -> Generator[None]:
+    """Let the user's sessions begin with a setting."""
+    postgres.psql(f"ALTER ROLE taulu SET {setting} = '{value}'")
     try:
+        yield
+    finally:
+        postgres.psql(f"ALTER ROLE taulu RESET {setting}")
+
+
+async def test_commits_are_durable_whatever_the_role_says(postgres: PostgresServer) -> None:
+    with _role(postgres, "synchronous_commit", "off"):
         async with opened(postgres) as adapter:
             (rows,) = await adapter._database.read(
                 [Call("SHOW synchronous_commit")], context().deadline
             )
-        assert rows == [("on",)]
-    finally:
-        postgres.psql("ALTER ROLE taulu RESET synchronous_commit")
+    assert rows == [("on",)]
+
+
+async def test_commits_stay_durable_whatever_the_server_is_told_later(
+    postgres: PostgresServer,
+) -> None:
+    shown = [Call("SELECT pg_conf_load_time()::text"), Call("SHOW synchronous_commit")]
+    async with opened(postgres, options={"connections_max": 1}) as adapter:
+
+        async def settings() -> list[SqlRow]:
+            return [rows[0] for rows in await adapter._database.read(shown, context().deadline)]
+
+        loaded, before = await settings()
+        assert before == ("on",)
+        try:
+            _reload(postgres, "SET synchronous_commit = off")
+            # The one session has read the server's files again.
+            (_, after) = await _until(settings, lambda found: found[0] != loaded)
+        finally:
+            _reload(postgres, "RESET synchronous_commit")
+    assert after == ("on",)
+
+
+def _reload(postgres: PostgresServer, change: str) -> None:
+    """Change the server's files, and have them read."""
+    postgres.psql(f"ALTER SYSTEM {change}")
+    postgres.psql("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("client_encoding", "LATIN1"),
+        ("client_encoding", "SQL_ASCII"),
+        ("DateStyle", "German"),
+        ("bytea_output", "escape"),
+        ("extra_float_digits", "-15"),
+    ],
+)
+async def test_values_come_back_whatever_the_role_says(
+    postgres: PostgresServer, setting: str, value: str
+) -> None:
+    (items,) = own_tables("items")
+    written = {
+        "text": "1 € 😀",
+        "at": datetime(2026, 3, 4, 5, 6, 7, 8, UTC),
+        "blob": b"\x00\\",
+        "ratio": 0.1 + 0.2,
+    }
+    with _role(postgres, setting, value):
+        async with opened(postgres, items) as adapter:
+            await put(adapter, items, Key(("€",)), written)
+            found = await row(adapter, items, Key(("€",)))
+    assert found is not None
+    assert found.columns == written
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_that_cannot_hold_every_string_is_refused(
+    postgres: PostgresServer, encoding: str
+) -> None:
+    name = f"in_{encoding.lower()}"
+    postgres.psql(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    adapter = PostgresAdapter.create({**postgres.options(), "database": name}, Environment())
+    with pytest.raises(ConfigError, match=f"encoded in {encoding}"):
+        await adapter.open()
+    await adapter.close()
+    (trouble,) = [finding for finding in await adapter.examine() if not finding.ok]
+    assert encoding in trouble.what
 
 
 async def test_weak_reads_may_come_from_a_standby_and_say_so(postgres: PostgresServer) -> None:
     (items,) = own_tables("items")
     key = Key(("a",))
-    with standby_of(postgres) as standby:
+    # What the role says is no matter here either: a standby cannot read at SERIALIZABLE.
+    serializable = _role(postgres, "default_transaction_isolation", "serializable")
+    with serializable, standby_of(postgres) as standby:
         replicas = {"replicas": [f"{HOST}:{standby.port}"]}
         async with opened(postgres, items, options=replicas) as adapter:
 
@@ -153,7 +235,7 @@ async def test_weak_reads_may_come_from_a_standby_and_say_so(postgres: PostgresS
             assert (await read(Level.EVENTUAL)).facts.source is Source.PRIMARY
 
 
-async def _until(call: Callable[[], object], holds: Callable[[object], bool]) -> RowReads:
+async def _until(call: Callable[[], Awaitable[FoundT]], holds: Callable[[FoundT], bool]) -> FoundT:
     for _ in range(_POLLS_MAX):
         found = await call()
         if holds(found):
@@ -176,6 +258,26 @@ async def test_doctor_says_what_it_found(postgres: PostgresServer) -> None:
     assert "of 60 connections are in use" in said
     many = PostgresAdapter.create({**postgres.options(), "connections_max": 100}, Environment())
     assert [finding.ok for finding in await many.examine()].count(False) == 1
+
+
+async def test_doctor_says_whether_a_standby_may_lack_acknowledged_writes(
+    postgres: PostgresServer,
+) -> None:
+    adapter = PostgresAdapter.create(postgres.options(), Environment())
+
+    async def said(word: str) -> list[tuple[bool, str]]:
+        return [(f.ok, f.what) for f in await adapter.examine() if word in f.what]
+
+    assert await said("standbys") == []
+    with standby_of(postgres):
+        ((ok, what),) = await _until(lambda: said("standbys"), bool)
+        assert not ok
+        assert "no commit waits for any of 1 standbys" in what
+        try:
+            _reload(postgres, "SET synchronous_standby_names = '*'")
+            assert await _until(lambda: said("commits wait for standbys"), bool)
+        finally:
+            _reload(postgres, "RESET synchronous_standby_names")
 
 
 async def test_no_error_shows_a_secret(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,11 +43,14 @@ from tests.integration.redis_opened import (
 )
 from tests.testbed.redis_servers import (
     HOST,
+    SERVICE,
     ClusterSet,
     RedisServer,
     SentinelSet,
     Standalone,
     call,
+    info,
+    wait_until,
 )
 
 pytestmark = pytest.mark.xdist_group("redis")
@@ -181,6 +186,61 @@ async def test_a_quorum_that_a_failover_could_undo_is_refused(
         assert "could choose one without the write" in refused.value.message
         examined = await RedisAdapter.create(servers.options, Environment()).examine()
         assert [finding.what for finding in examined if not finding.ok] == []
+
+
+async def test_a_replica_that_cannot_take_over_does_not_confirm_for_one_that_can(
+    redis_sentinel: SentinelSet,
+) -> None:
+    redis_sentinel.wait_whole()
+    primary = redis_sentinel.primary()
+    passive = next(server for server in redis_sentinel.servers if server is not primary)
+    with _priority(redis_sentinel, passive, 0):
+        # One may take over, and either could answer the one that is waited for.
+        with pytest.raises(ConfigError, match="of which 1 may take over"):
+            async with opened({**redis_sentinel.options, "quorum_replicas": 1}):
+                pass
+        async with opened(redis_sentinel.options) as (_, subject):
+            await subject.put(ITEMS, Key((subject.name(),)), {"count": 1})
+
+
+@contextmanager
+def _priority(servers: SentinelSet, replica: RedisServer, priority: int) -> Generator[None]:
+    """Give a replica a priority in failovers, of which all sentinels know."""
+
+    def is_known(wanted: int) -> bool:
+        found = [call(w.port, "SENTINEL", "REPLICAS", SERVICE) for w in servers.watchers]
+        facts = [dict(zip(r[::2], r[1::2], strict=True)) for replicas in found for r in replicas]
+        own = [f for f in facts if f["port"] == str(replica.port)]
+        return [f["slave-priority"] for f in own] == [str(wanted)] * len(servers.watchers)
+
+    def tell(priority: int, look_again_ms: int) -> None:
+        call(replica.port, "CONFIG", "SET", "replica-priority", priority)
+        for watcher in servers.watchers:
+            call(watcher.port, "SENTINEL", "DEBUG", "INFO-PERIOD", look_again_ms)
+
+    tell(priority, 200)
+    try:
+        wait_until("all sentinels know the priority", lambda: is_known(priority))
+        yield
+    finally:
+        tell(100, 200)
+        wait_until("all sentinels know the priority", lambda: is_known(100))
+        tell(100, 10_000)
+
+
+async def test_doctor_says_which_replica_keeps_less_than_its_primary(
+    redis_sentinel: SentinelSet, redis_cluster: ClusterSet
+) -> None:
+    for servers in (redis_sentinel, redis_cluster):
+        servers.wait_whole()
+        weak = next(s for s in servers.servers if info(s.port)["role"] == "slave")
+        call(weak.port, "CONFIG", "SET", "appendfsync", "everysec")
+        try:
+            examined = await RedisAdapter.create(servers.options, Environment()).examine()
+        finally:
+            call(weak.port, "CONFIG", "SET", "appendfsync", "always")
+        (trouble,) = [finding.what for finding in examined if not finding.ok]
+        assert trouble.startswith(f"{weak.address}: durability always needs appendfsync always")
 
 
 async def test_levels_that_a_set_up_cannot_give_are_refused(redis_sentinel: SentinelSet) -> None:

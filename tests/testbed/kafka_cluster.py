@@ -201,7 +201,6 @@ def _properties(count: int) -> str:
         "offsets.topic.num.partitions=1\n"
         f"default.replication.factor={replicas}\n"
         f"min.insync.replicas={max(1, replicas - 1)}\n"
-        "auto.create.topics.enable=false\n"
         "num.network.threads=2\nnum.io.threads=2\n"
         "log.cleaner.dedupe.buffer.size=8388608\n"
         f"broker.session.timeout.ms={_SESSION_MS}\n"
@@ -216,6 +215,7 @@ def _properties(count: int) -> str:
 
 def _format(java: str, jars: str, cluster_id: str, properties: Path) -> None:
     command = [java, "-Xmx128m", "-cp", jars, "kafka.tools.StorageTool", "format"]
-    command += ["-t", cluster_id, "-c", str(properties)]
+    # In one word with its option, since one in 64 begins with a dash.
+    command += [f"--cluster-id={cluster_id}", "-c", str(properties)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr

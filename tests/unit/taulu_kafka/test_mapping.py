@@ -19,6 +19,8 @@ from taulu_kafka.mapping import to_taulu, to_taulu_after_send
     [
         ("_MSG_TIMED_OUT", WriteOutcomeUnknown),
         ("_PURGE_INFLIGHT", WriteOutcomeUnknown),
+        ("_PURGE_QUEUE", WriteOutcomeUnknown),
+        ("_FATAL", WriteOutcomeUnknown),
         ("_TRANSPORT", WriteOutcomeUnknown),
         ("REQUEST_TIMED_OUT", WriteOutcomeUnknown),
         ("NOT_ENOUGH_REPLICAS_AFTER_APPEND", WriteOutcomeUnknown),
@@ -26,7 +28,6 @@ from taulu_kafka.mapping import to_taulu, to_taulu_after_send
         ("OUT_OF_ORDER_SEQUENCE_NUMBER", WriteOutcomeUnknown),
         ("SOMETHING_NEW", WriteOutcomeUnknown),
         ("_QUEUE_FULL", Overloaded),
-        ("_PURGE_QUEUE", Unavailable),
         ("NOT_ENOUGH_REPLICAS", Unavailable),
         ("INVALID_TIMESTAMP", Unavailable),
         ("MSG_SIZE_TOO_LARGE", LimitExceeded),
@@ -42,9 +43,16 @@ def test_only_what_was_surely_not_written_is_told_as_such(
     assert "why" in error.message
 
 
+def test_nothing_is_sure_of_what_ended_the_producer() -> None:
+    error = DriverError("TOPIC_AUTHORIZATION_FAILED", "why", is_fatal=True)
+    assert type(to_taulu_after_send(error, "topic t")) is WriteOutcomeUnknown
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
+        ("_QUEUE_FULL", Overloaded),
+        ("_FATAL", Unavailable),
         ("_TRANSPORT", Unavailable),
         ("_TIMED_OUT", Unavailable),
         ("UNKNOWN_TOPIC_OR_PART", Unavailable),

@@ -41,9 +41,11 @@ def test_writes_begin_at_the_level_that_their_proof_needs() -> None:
 
 def test_cockroach_is_told_nothing_that_it_does_not_know() -> None:
     assert COCKROACH.session == (
-        "SET TimeZone = 'UTC'",
-        "SET search_path = ''",
-        "SET idle_in_transaction_session_timeout = 10000",
+        (
+            "SET TimeZone = 'UTC'",
+            "SET search_path = ''",
+            "SET idle_in_transaction_session_timeout = 10000",
+        ),
     )
     assert COCKROACH.lock_schema(1) == ()
     assert POSTGRES.lock_schema(1) == ("SELECT pg_advisory_xact_lock(1)",)
