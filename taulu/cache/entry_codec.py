@@ -98,6 +98,18 @@ class EntryCodec:
             data_bytes=len(data),
         )
 
+    def useful_s(self, entry: Entry) -> float:
+        """Return for how long other gateways will serve an entry, in seconds.
+
+        Past that the tier must not have it: it would be given out, refused, and in the way of
+        the lease that lets one gateway load for all.
+        """
+        left_s = entry.keep_until_s - self.clock.monotonic() - self.skew_s
+        ends_us = [row.expire_us for row in entry.rows() if row.expire_us is not None]
+        if not ends_us:
+            return left_s
+        return min(left_s, (min(ends_us) - self.clock.now_us()) / 1e6)
+
     def row_bytes(self, row: Row) -> int:
         """Return how many bytes a row takes, encoded."""
         return len(self._rows.encode(row.columns))

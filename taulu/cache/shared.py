@@ -98,7 +98,7 @@ class Shared:
             self.stats.tier_errors += 1
 
     def _fill(self, ask: Ask, leased: Leased, entry: Entry) -> Fill:
-        left_s = entry.keep_until_s - self.codec.clock.monotonic()
+        left_s = self.codec.useful_s(entry)
         return Fill(
             ask.place,
             ask.variant,
