@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from taulu.model.row import Row
 from taulu.model.table import Table
 
 _FORMAT = 1
+_SHAPE_BYTES = 8
 
 
 class _StoredRow(msgspec.Struct, array_like=True, frozen=True):
@@ -58,6 +60,19 @@ class EntryCodec:
     @cached_property
     def _rows(self) -> RowCodec:
         return RowCodec(self.table)
+
+    @cached_property
+    def shape(self) -> bytes:
+        """What entries of this table hold, and for how long.
+
+        Two gateways whose YAML agrees in that have the same. An entry of another shape may lack
+        a column that was written since.
+        """
+        policy = self.table.cache
+        columns = sorted((column.name, str(column.type)) for column in self.table.columns)
+        kept = policy and (sorted(policy.columns), policy.ttl_us, policy.negative_ttl_us)
+        parts = (columns, kept)
+        return hashlib.blake2b(repr(parts).encode(), digest_size=_SHAPE_BYTES).digest()
 
     def encode(self, entry: Entry) -> bytes:
         """Return an entry as bytes."""

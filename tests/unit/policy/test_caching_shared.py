@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from taulu.cache.near import Place
-from taulu.model import Absent, CachePolicy, Key, Row, Source
+from taulu.model import Absent, CachePolicy, Key, Put, Row, Source
 from taulu_memory import MemorySharedCache
 from tests.unit.policy.cached_store import (
     BEGAN_US,
@@ -125,3 +125,21 @@ async def test_an_entry_at_its_end_is_loaded_once_for_all_gateways() -> None:
             gateway.room.near.drop(Place(USERS.full_name, b"ada\0\1"))
             assert name_of(await gateway.get()) == "Ada"
         assert len(store.reads) == 2
+
+
+async def test_gateways_whose_tables_differ_share_drops_but_no_entries() -> None:
+    """One gateway runs already with a YAML in which more columns are cached."""
+    clock = DrivenClock(BEGAN_US, 1_000.0)
+    shared, store = MemorySharedCache(clock), Store(clock)
+    few = replace(SHARED, columns=("email",))
+    async with (
+        cached(few, store=store, shared=shared, clock=clock) as before,
+        cached(SHARED, store=store, shared=shared, clock=clock) as after,
+    ):
+        await after.write(Put(KEY, {"email": "ada@example.org", "name": "Ada"}))
+        await before.get(columns=("email",))
+        got = await after.get()
+        assert (name_of(got), got.facts.source) == ("Ada", Source.PRIMARY)
+        await before.write(Put(KEY, {"email": "eve@example.org", "name": "Eve"}))
+        await settle()
+        assert name_of(await after.get()) == "Eve"
