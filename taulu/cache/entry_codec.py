@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from taulu.model.row import Row
 from taulu.model.table import Table
 
 _FORMAT = 1
+_SHAPE_BYTES = 8
 
 
 class _StoredRow(msgspec.Struct, array_like=True, frozen=True):
@@ -59,6 +61,19 @@ class EntryCodec:
     def _rows(self) -> RowCodec:
         return RowCodec(self.table)
 
+    @cached_property
+    def shape(self) -> bytes:
+        """What entries of this table hold, and for how long.
+
+        Two gateways whose YAML agrees in that have the same. An entry of another shape may lack
+        a column that was written since.
+        """
+        policy = self.table.cache
+        columns = sorted((column.name, str(column.type)) for column in self.table.columns)
+        kept = policy and (sorted(policy.columns), policy.ttl_us, policy.negative_ttl_us)
+        parts = (columns, kept)
+        return hashlib.blake2b(repr(parts).encode(), digest_size=_SHAPE_BYTES).digest()
+
     def encode(self, entry: Entry) -> bytes:
         """Return an entry as bytes."""
         left_s = entry.keep_until_s - self.clock.monotonic()
@@ -97,6 +112,18 @@ class EntryCodec:
             keep_until_s=now_s + (stored.keep_until_us - now_us) / 1e6 - self.skew_s,
             data_bytes=len(data),
         )
+
+    def useful_s(self, entry: Entry) -> float:
+        """Return for how long other gateways will serve an entry, in seconds.
+
+        Past that the tier must not have it: it would be given out, refused, and in the way of
+        the lease that lets one gateway load for all.
+        """
+        left_s = entry.keep_until_s - self.clock.monotonic() - self.skew_s
+        ends_us = [row.expire_us for row in entry.rows() if row.expire_us is not None]
+        if not ends_us:
+            return left_s
+        return min(left_s, (min(ends_us) - self.clock.now_us()) / 1e6)
 
     def row_bytes(self, row: Row) -> int:
         """Return how many bytes a row takes, encoded."""

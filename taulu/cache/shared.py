@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from taulu.cache.entry import Entry
@@ -54,7 +54,12 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """One table's part of the shared tier. Reading it never fails: it may just know nothing."""
+    """One table's part of the shared tier. Reading it never fails: it may just know nothing.
+
+    Gateways whose YAML differs, as while it is rolled out, share the places of a table, so that
+    each drops what all have, but not the variants in them: an entry is read by those alone who
+    would have made the same.
+    """
 
     table: str
     tier: SharedTier
@@ -67,8 +72,9 @@ class Shared:
         """Return an entry, a lease or `Busy` for each ask; None where the tier knows nothing."""
         if not self.breaker.is_open:
             return [None] * len(asks)
+        mine = [replace(ask, variant=self._mine(ask.variant)) for ask in asks]
         try:
-            answers = await self.breaker.call(self.tier.get(self.table, asks, self.lease_us))
+            answers = await self.breaker.call(self.tier.get(self.table, mine, self.lease_us))
         except Unavailable:
             self.stats.tier_errors += 1
             return [None] * len(asks)
@@ -87,7 +93,11 @@ class Shared:
     async def settle(self, leases: Sequence[tuple[Ask, Leased, Entry | None]]) -> None:
         """Fill the tier under each lease, or give the lease back where nothing was loaded."""
         fills = [self._fill(ask, leased, entry) for ask, leased, entry in leases if entry]
-        failed = [(ask.place, ask.variant, lease.lease) for ask, lease, got in leases if not got]
+        failed = [
+            (ask.place, self._mine(ask.variant), lease.lease)
+            for ask, lease, got in leases
+            if not got
+        ]
         try:
             if fills:
                 kept = await self.breaker.call(self.tier.fill(self.table, fills))
@@ -97,11 +107,14 @@ class Shared:
         except Unavailable:
             self.stats.tier_errors += 1
 
+    def _mine(self, variant: bytes) -> bytes:
+        return self.codec.shape + variant
+
     def _fill(self, ask: Ask, leased: Leased, entry: Entry) -> Fill:
-        left_s = entry.keep_until_s - self.codec.clock.monotonic()
+        left_s = self.codec.useful_s(entry)
         return Fill(
             ask.place,
-            ask.variant,
+            self._mine(ask.variant),
             leased.lease,
             entry.as_of_us,
             entry.version,

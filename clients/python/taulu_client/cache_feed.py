@@ -31,6 +31,12 @@ SILENCE_S_MAX = 5.0
 """How long a stream may be silent, ten beats, before another is opened."""
 RENEW_S = 300.0
 """How long one stream is used, for two clocks drift apart."""
+BEGIN_S_MAX = 1.0
+"""How long the first response may take: what is vouched for lies behind by up to that, and a table
+may have a bound of 2 s."""
+RENEW_SLOW_S = 10.0
+"""How long a stream is used that took longer to begin: a moment of trouble must not cost what
+clients keep for as long as a good stream lasts."""
 DRIFT = 0.001
 """How fast, at most: twice what is allowed to a clock that is being corrected."""
 PAUSE_S_MIN = 0.1
@@ -59,6 +65,15 @@ class _Clocks:
     first_us: int
     ahead_s: float
     """How far ours is ahead of the worker's, at most."""
+    end_s: float
+    """Until when they are compared by these times, on our clock."""
+
+    @classmethod
+    def at_first(cls, asked_s: float, first_us: int, now_s: float) -> _Clocks:
+        """Return what the first response tells of them, which has come now."""
+        is_slow = now_s - asked_s > BEGIN_S_MAX
+        end_s = asked_s + (RENEW_SLOW_S if is_slow else RENEW_S)
+        return cls(asked_s, first_us, float("inf"), end_s)
 
     def earliest(self, at_us: int, now_s: float) -> float:
         """Return a time of the worker's on our clock, or an earlier one."""
@@ -176,9 +191,9 @@ class Feed:
             async with asyncio.timeout(SILENCE_S_MAX) as silence, aclosing(stream) as news:
                 async for message in news:
                     now_s = self.clock.monotonic()
-                    clocks = clocks or _Clocks(asked_s, message.sent_us, float("inf"))
+                    clocks = clocks or _Clocks.at_first(asked_s, message.sent_us, now_s)
                     self._take(message, clocks, now_s)
-                    if now_s - asked_s > RENEW_S:
+                    if now_s > clocks.end_s:
                         return
                     silence.reschedule(loop.time() + SILENCE_S_MAX)
         except TimeoutError as error:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from taulu.cache.entry import Cached, Entry
 from taulu.cache.entry_codec import EntryCodec
-from taulu.model import Absent, Corrupt, Facts, Key, Level, Row, RowPage
-from tests.unit.policy.parts import ORDERS, DrivenClock
+from taulu.model import Absent, CachePolicy, Corrupt, Facts, Key, Level, Row, RowPage, TypeName
+from tests.unit.policy.parts import ORDERS, DrivenClock, column
 
 ROW = Row(Key(("ada",), (7,)), {"amount": Decimal("1.50"), "paid": True}, 9, expire_us=99)
 PAGE = RowPage((ROW, ROW), Facts(Level.QUORUM, 9, 1_000_000), next_token="more")
@@ -40,3 +41,24 @@ def test_another_release_is_an_error_that_says_so() -> None:
     data = EntryCodec(ORDERS, THERE, 0.5).encode(entry(ROW, 9))
     with pytest.raises(Corrupt, match="another release"):
         EntryCodec(ORDERS, HERE, 0.5).decode(data[:1] + b"\x02" + data[2:])
+
+
+def test_tables_that_make_other_entries_have_another_shape() -> None:
+    policy = CachePolicy(("near", "shared"), 60_000_000, columns=("amount", "paid"))
+    table = replace(ORDERS, cache=policy)
+    shape = EntryCodec(table, HERE, 0.5).shape
+    same = replace(
+        table,
+        columns=tuple(replace(column, doc="new") for column in reversed(table.columns)),
+        cache=replace(policy, columns=("paid", "amount"), staleness_us=9_000_000),
+    )
+    assert EntryCodec(same, THERE, 0.5).shape == shape
+    others = (
+        replace(table, columns=table.columns[1:]),
+        replace(table, columns=(*table.columns[1:], column("amount", TypeName.INT64))),
+        replace(table, cache=replace(policy, columns=("amount",))),
+        replace(table, cache=replace(policy, ttl_us=1_000_000)),
+        replace(table, cache=replace(policy, negative_ttl_us=1_000_000)),
+    )
+    shapes = {EntryCodec(other, HERE, 0.5).shape for other in others}
+    assert len(shapes | {shape}) == len(others) + 1

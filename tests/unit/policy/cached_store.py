@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -73,9 +73,9 @@ class Store:
 
     async def __call__(self, operation: Any, context: Context) -> Any:
         match operation:
-            case GetRows(keys=keys):
+            case GetRows(keys=keys, columns=columns):
                 self.reads.append(operation)
-                found = tuple(self.rows.get(key, Absent()) for key in keys)
+                found = tuple(self._seen(key, columns) for key in keys)
                 await self._wait(self.held)
                 return RowReads(found, self._facts())
             case QueryRows(partition=partition):
@@ -92,6 +92,13 @@ class Store:
                 return WriteResults(outcomes, self._facts())
             case _:
                 raise AssertionError(operation)
+
+    def _seen(self, key: Key, columns: tuple[str, ...]) -> Row | Absent:
+        row = self.rows.get(key)
+        if row is None:
+            return Absent()
+        kept = {n: value for n, value in row.columns.items() if not columns or n in columns}
+        return replace(row, columns=kept)
 
     async def _wait(self, event: asyncio.Event | None) -> None:
         if event is not None:
@@ -170,6 +177,7 @@ async def cached(
     options = CacheOptions(shared="there" if shared else "", beat_s=1_000.0)
     async with open_room(options, adapter if shared else None, environment, is_needed=True) as room:
         assert room is not None
+        table = replace(table, cache=policy)
         caching = make_caching(table, policy, adapter, room, store).caching
         yield Subject(clock, store, room, caching, caching.cache.stats)
 

@@ -86,8 +86,8 @@ async def test_the_way_makes_nothing_fresher(subject: Subject) -> None:
     # Sent 1 s before it came, and answered 2 s after it was asked for: 42 was 502.
     assert trust.until_s <= 502.0
     assert trust.since_s >= 501.0
-    for late_s in (0.0, 4.0, 30.0):
-        subject.clock.seconds += 10.0 + late_s
+    for late_s in (0.0, 1.0, 3.0):
+        subject.clock.seconds += 0.5 + late_s
         sent_s = subject.clock.seconds - late_s - 460.0
         await subject.send(stream, news(int(sent_s * S), since_us=41 * S))
         trust = subject.trust()
@@ -161,6 +161,23 @@ async def test_a_stream_is_renewed_before_clocks_drift_apart(subject: Subject) -
     await subject.send(stream, news(40 * S))
     assert await subject.gateway.next_stream() is not stream
     assert subject.trust() == NO_TRUST
+
+
+async def test_a_stream_that_was_slow_to_begin_is_soon_renewed(subject: Subject) -> None:
+    """It lies behind by what its beginning took, for as long as it is used."""
+    stream = await subject.gateway.next_stream()
+    subject.clock.seconds += cache_feed.BEGIN_S_MAX + 2.0
+    await subject.send(stream, news(40 * S))
+    subject.clock.seconds += 1.0
+    await subject.send(stream, news(41 * S))
+    # It is better than none meanwhile.
+    assert subject.trust().until_s <= subject.clock.seconds - 3.0
+    subject.clock.seconds += cache_feed.RENEW_SLOW_S
+    await subject.send(stream, news(51 * S))
+    again = await subject.gateway.next_stream()
+    assert again is not stream
+    await subject.send(again, news(51 * S))
+    assert subject.trust().until_s == subject.clock.seconds
 
 
 async def test_a_machine_that_was_asleep_hears_another_stream(subject: Subject) -> None:
