@@ -29,7 +29,7 @@ test: $(VENV)/.dev ## Run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 	$(BIN)/python docs/matrices.py --check build/results
 
-bench-cache: $(VENV)/.dev ## Measure the cache: breaches in millions of reads, loads, hits, costs
+bench-cache: $(VENV)/.dev ## Measure the cache: breaches in millions of reads, loads, hits, costs, news
 	$(BIN)/python -m tests.bench.cache
 
 lint: $(VENV)/.dev ## Check style, types, room boundaries and protos

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import msgspec
 
 from taulu.cache.demand import NO_TRUST, Trust
+from taulu.cache.send_queue import Places, Run, SendQueue
 from taulu.model.clock import Clock
 from taulu.model.errors import TauluError, Unavailable
 from taulu.spi.shared_cache import Carrier
@@ -33,8 +34,6 @@ SEND_S_MAX = 0.5
 PAUSE_S = 0.5
 """How long after a failure writes do not try to send, so that they do not wait in a queue."""
 LISTEN_AGAIN_S = 0.1
-MESSAGE_BYTES_MAX = 32 * 1024
-"""How many bytes of places one message names, unless a single place is longer."""
 
 
 class _Message(msgspec.Struct, array_like=True, frozen=True):
@@ -46,9 +45,8 @@ class _Message(msgspec.Struct, array_like=True, frozen=True):
     is_beat: bool
     """Whether it only repeats the number of the message before it."""
     sent_us: int
-    table: str
-    """Empty when the message says nothing of writes."""
-    places: list[bytes]
+    places: dict[str, list[bytes]]
+    """The places that were written, by table; empty when the message says nothing of writes."""
     is_last: bool = False
     """Whether the sender ends, and will acknowledge no more writes."""
 
@@ -91,6 +89,8 @@ class Channel:
     clock: Clock
     options: ChannelOptions
     on_news: OnNews
+    run: Run
+    """Runs what the channel does beside the calls of its worker."""
     _peers: dict[str, _Peer] = field(default_factory=dict[str, _Peer])
     _number: int = 0
     _since_s: float = float("inf")
@@ -105,11 +105,14 @@ class Channel:
     """Whether this member has taken leave."""
     _failed_s: float = float("-inf")
     """When something could last not be sent."""
-    _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _queue: SendQueue = field(init=False)
     gaps: int = 0
     """How often something was missed."""
 
-    async def open(self, run: Callable[[Coroutine[None, None, None]], object]) -> None:
+    def __post_init__(self) -> None:
+        self._queue = SendQueue(self.run, self._tell)
+
+    async def open(self) -> None:
         """Join the members and say so, before anything is acknowledged.
 
         Raises:
@@ -122,16 +125,19 @@ class Channel:
         begun_s = self.clock.monotonic()
         await self.carrier.enrol(self.me)
         self._listed_s = begun_s
-        await self._send("", ())
-        run(self._listen())
-        run(self._keep_beating())
+        async with self._queue.turn:
+            await self._send({})
+        self.run(self._listen())
+        self.run(self._keep_beating())
 
     async def close(self) -> None:
-        """Take leave, so that the others need not wait for us."""
-        # Else a beat would come after the last message, or enter this member again.
+        """Take leave, once all news are sent, so that the others need not wait for us."""
+        await self._queue.flush()
+        # Else something would come after the last message, or enter this member again.
         self._is_over = True
         try:
-            await self._send("", (), is_last=True)
+            async with self._queue.turn:
+                await self._send({}, is_last=True)
             await self.carrier.strike(self.me)
         except TauluError as error:
             _log.warning("could not take leave of the other gateways: %s", error)
@@ -172,15 +178,11 @@ class Channel:
             )
 
     async def announce(self, table: str, places: Sequence[bytes]) -> None:
-        """Tell all members that places of a table were written.
+        """Tell all members that places of a table were written, together with what others wrote.
 
         Failing to is not reported: the numbers tell the others that they missed something.
         """
-        for part in _parts(places):
-            try:
-                await self._send(table, part)
-            except TauluError as error:
-                _log.warning("the news of a write on %s may not have been sent: %s", table, error)
+        await self._queue.put(table, places)
 
     def lose(self) -> None:
         """Make all members, this one too, trust nothing that was read before beyond its bound.
@@ -190,21 +192,26 @@ class Channel:
         self._number += 1
         self._miss()
 
-    async def _send(self, table: str, places: Sequence[bytes], *, is_last: bool = False) -> None:
-        async with self._sending:
-            # Counted before it is sent: what fails leaves a gap that the next beat shows.
-            self._number += 1
-            if self.clock.monotonic() - self._failed_s < PAUSE_S:
-                raise Unavailable("the way to the other gateways is broken")
-            await self._hand_over(self._message(table, places, is_last=is_last))
+    async def _tell(self, places: Places) -> None:
+        try:
+            if self._is_over:
+                raise Unavailable("this member has taken leave")
+            await self._send(places)
+        except TauluError as error:
+            tables = ", ".join(places)
+            _log.warning("the news of writes on %s may not have been sent: %s", tables, error)
 
-    def _message(
-        self, table: str, places: Sequence[bytes], *, is_beat: bool = False, is_last: bool = False
-    ) -> _Message:
+    async def _send(self, places: Places, *, is_last: bool = False) -> None:
+        # Counted before it is sent: what fails leaves a gap that the next beat shows.
+        self._number += 1
+        if self.clock.monotonic() - self._failed_s < PAUSE_S:
+            raise Unavailable("the way to the other gateways is broken")
+        await self._hand_over(self._message(places, is_last=is_last))
+
+    def _message(self, places: Places, *, is_beat: bool = False, is_last: bool = False) -> _Message:
         now_us = self.clock.now_us()
-        return _Message(
-            self.me, self.epoch, self._number, is_beat, now_us, table, list(places), is_last
-        )
+        named = {table: list(found) for table, found in places.items()}
+        return _Message(self.me, self.epoch, self._number, is_beat, now_us, named, is_last)
 
     async def _hand_over(self, message: _Message) -> None:
         try:
@@ -218,10 +225,10 @@ class Channel:
     async def beat(self) -> None:
         """Say that this member is there and how far it has counted, and see who else is."""
         try:
-            async with self._sending:
+            async with self._queue.turn:
                 if self._is_over:
                     return
-                await self._hand_over(self._message("", (), is_beat=True))
+                await self._hand_over(self._message({}, is_beat=True))
             await self._read_members()
         except TauluError as error:
             _log.warning("the other gateways cannot be told that this one is here: %s", error)
@@ -288,8 +295,8 @@ class Channel:
             return
         if message.sender == self.me:
             return
-        if message.places:
-            self.on_news(message.table, message.places)
+        for table, places in message.places.items():
+            self.on_news(table, places)
         self._count(message)
 
     def _count(self, message: _Message) -> None:
@@ -314,16 +321,3 @@ class Channel:
         self.gaps += 1
         if self._since_s != float("inf"):
             self._since_s = self.clock.monotonic()
-
-
-def _parts(places: Sequence[bytes]) -> list[list[bytes]]:
-    """Split places so that each part fits into one message."""
-    parts: list[list[bytes]] = [[]]
-    size = 0
-    for place in places:
-        if parts[-1] and size + len(place) > MESSAGE_BYTES_MAX:
-            parts.append([])
-            size = 0
-        parts[-1].append(place)
-        size += len(place)
-    return parts

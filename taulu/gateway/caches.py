@@ -110,8 +110,8 @@ async def _opened(
 ) -> Channel:
     options = ChannelOptions(room.options.beat_s, skew_s, room.options.forget_s)
     epoch = secrets.randbits(62) + 1
-    channel = Channel(me, epoch, carrier, room.clock, options, room.on_news)
-    await channel.open(room.run)
+    channel = Channel(me, epoch, carrier, room.clock, options, room.on_news, room.run)
+    await channel.open()
     stack.push_async_callback(channel.close)
     return channel
 

@@ -1,9 +1,9 @@
 """What the cache is worth, measured: `make bench-cache` writes build/bench-cache.json.
 
-Four questions: whether any read breaks the contract in millions under faults, in simulated time;
+Five questions: whether any read breaks the contract in millions under faults, in simulated time;
 how many loads a cold row costs under many readers; how near the hit ratio comes to the best that
-any choice of rows could reach; and what hits cost beside reads of the store, as ratios of calls
-that were timed in turn.
+any choice of rows could reach; what hits cost beside reads of the store, as ratios of calls that
+were timed in turn; and how many writes share a round trip of the news that tell of them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.bench.cache_costs import cost_of_hits
 from tests.bench.cache_hits import hit_ratios
 from tests.bench.cache_loads import loads_of_cold_rows
+from tests.bench.cache_news import writes_per_round_trip
 from tests.bench.cache_staleness import stale_reads
 
 READS = 5_000_000
@@ -31,6 +32,7 @@ def main() -> None:
     begun_s = time.monotonic()
     figures: dict[str, object] = {
         "costs": asyncio.run(cost_of_hits()),
+        "news": asyncio.run(writes_per_round_trip()),
         "cold_rows": loads_of_cold_rows(),
         "hit_ratios": asyncio.run(hit_ratios()),
         "stale_reads": stale_reads(asked.reads),

@@ -123,6 +123,19 @@ RIVALS = replace(
     partitions=3,
     network=NetworkFaults(),
 )
+CROWDED = replace(
+    HOT,
+    duration_s=30.0,
+    tables=("near",),
+    partitions=30,
+    writers=12,
+    write_mean_s=0.5,
+    skew_s=0.02,
+    store=StoreFaults(),
+    network=NetworkFaults(slow_share=0.5, slow_s=0.45, news_s=0.6),
+)
+"""Many who write while messages are on their way, of rows that are seldom written again."""
+
 STALE = replace(
     LOST_NEWS,
     tables=("stale",),

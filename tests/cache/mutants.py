@@ -13,6 +13,8 @@ MUTANTS = (
     (mutations.no_drop_of_shared, focused.HOT),
     (mutations.no_news, focused.HOT),
     (mutations.absence_outlives_writes, focused.HOT),
+    (mutations.batches_stay_open, focused.CROWDED),
+    (mutations.writers_do_not_wait, focused.CROWDED),
     (mutations.no_gap_detection, focused.LOST_NEWS),
     (mutations.no_silence_detection, focused.SKEWED_NEWS),
     (mutations.no_member_list, focused.UNHEARD),

@@ -15,6 +15,7 @@ from taulu.cache.entry_codec import EntryCodec
 from taulu.cache.flights import Flight, Flights
 from taulu.cache.near import NearCache, Place
 from taulu.cache.news import News
+from taulu.cache.send_queue import SendQueue, _Batch
 from taulu.cache.table_cache import TableCache
 from taulu.model import Absent, Consistency, Level, WriteUnit, Written
 from taulu.policy import caching
@@ -86,6 +87,28 @@ def no_news(patch: Patch) -> None:
         del self, places
 
     patch.setattr(News, "tell", tell)
+
+
+def batches_stay_open(patch: Patch) -> None:
+    """What is written while a message is on its way counts as told by it."""
+
+    async def send(self: SendQueue, batch: _Batch) -> None:
+        async with self.turn:
+            await self.send(batch.places)
+            if self._gathering is batch:
+                self._gathering = None
+
+    patch.setattr(SendQueue, "_send", send)
+
+
+def writers_do_not_wait(patch: Patch) -> None:
+    """Writes are acknowledged while what they have to tell waits for its turn."""
+
+    async def put(self: SendQueue, table: str, places: Sequence[bytes]) -> None:
+        for place in places:
+            self._join(table, place)
+
+    patch.setattr(SendQueue, "put", put)
 
 
 def no_gap_detection(patch: Patch) -> None:

@@ -95,8 +95,6 @@ class Feed:
     """Which stream, or unbroken part of one, is heard now; 0 for none."""
     worker: int = 0
     """The run of the worker that it comes from."""
-    heard_s: float = float("inf")
-    """When its first response came."""
     _count: int = 0
     _trust: dict[str, Trust] = field(default_factory=dict[str, Trust])
     _listeners: dict[str, Listener] = field(default_factory=dict[str, Listener])
@@ -138,7 +136,7 @@ class Feed:
 
     def _lost(self) -> None:
         """Trust nothing beyond its bound until another stream is heard."""
-        self.number, self.worker, self.heard_s = 0, 0, float("inf")
+        self.number, self.worker = 0, 0
         self._trust.clear()
 
     async def _run(self) -> None:
@@ -209,8 +207,7 @@ class Feed:
             raise Unavailable("this machine was asleep, or its clock lags behind the gateway's")
         if not self.number or message.missed:
             self._count += 1
-            self.number, self.heard_s = self._count, now_s
-            self.worker = message.worker.run
+            self.number, self.worker = self._count, message.worker.run
             self._pause_s = PAUSE_S_MIN
         for vouching in message.vouchings:
             self._trust[vouching.table] = _trust(vouching, message.sent_us, clocks, now_s)

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from taulu.cache.channel import MESSAGE_BYTES_MAX, PAUSE_S, Channel, ChannelOptions
+from taulu.cache import channel as channel_room
+from taulu.cache.channel import PAUSE_S, Channel, ChannelOptions
+from taulu.cache.send_queue import MESSAGE_BYTES_MAX
 from taulu.model import Unavailable
+from taulu.spi import Carrier
 from taulu_memory import MemorySharedCache
 from tests.unit.policy.parts import DrivenClock
 
@@ -31,8 +34,9 @@ class Net:
     def __post_init__(self) -> None:
         self.shared = MemorySharedCache(self.clock)
 
-    def run(self, work: Coroutine[None, None, None]) -> None:
+    def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         self.running.append(self.tasks.create_task(work))
+        return self.running[-1]
 
     async def join(self, name: str, epoch: int = 1) -> Channel:
         heard = self.news.setdefault(name, [])
@@ -40,8 +44,9 @@ class Net:
         def on_news(table: str, places: Sequence[bytes]) -> None:
             heard.extend((table, place) for place in places)
 
-        channel = Channel(name, epoch, self.shared.carrier, self.clock, OPTIONS, on_news)
-        await channel.open(self.run)
+        carrier = self.shared.carrier
+        channel = Channel(name, epoch, carrier, self.clock, OPTIONS, on_news, self.run)
+        await channel.open()
         await self.settle()
         return channel
 
@@ -61,6 +66,37 @@ class Net:
     def pass_s(self, seconds: float) -> None:
         self.clock.seconds += seconds
         self.clock.wall_us += int(seconds * 1e6)
+
+
+@dataclass
+class HeldWay:
+    """One sender's way to a carrier, on which messages are held until the test lets them go."""
+
+    carrier: Carrier
+    is_free: asyncio.Event = field(default_factory=asyncio.Event)
+    is_broken: bool = False
+    sends: int = 0
+
+    async def send(self, message: bytes) -> None:
+        self.sends += 1
+        await self.is_free.wait()
+        if self.is_broken:
+            raise Unavailable("the connection broke")
+        await self.carrier.send(message)
+
+    async def strike(self, member: str) -> None:
+        await self.carrier.strike(member)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a message be held for as long as a busy machine may need."""
+    monkeypatch.setattr(channel_room, "SEND_S_MAX", 60.0)
+
+
+def hold(channel: Channel) -> HeldWay:
+    channel.carrier = way = HeldWay(channel.carrier)  # type: ignore[assignment]
+    return way
 
 
 @asynccontextmanager
@@ -269,3 +305,65 @@ async def test_nothing_follows_the_last_message() -> None:
         assert bob.gaps == 0
         assert bob.trust().until_s == pytest.approx(made.clock.seconds)
         assert await made.shared.carrier.members() == frozenset({"bob"})
+
+
+@pytest.mark.usefixtures("patient")
+async def test_fifty_writers_are_told_of_in_one_message_after_the_one_on_its_way() -> None:
+    async with net() as made:
+        ada, bob = await made.join("ada"), await made.join("bob")
+        await made.beat(ada, bob)
+        way = hold(ada)
+        places = [b"%d" % n for n in range(51)]
+        writers: list[asyncio.Task[None]] = []
+        for place in places:
+            writers.append(made.tasks.create_task(ada.announce("shop.orders", [place])))
+            await made.settle()
+        assert way.sends == 1
+        assert not any(writer.done() for writer in writers)
+        way.is_free.set()
+        await asyncio.gather(*writers)
+        await made.settle()
+        assert way.sends == 2
+        assert made.news["bob"] == [("shop.orders", place) for place in places]
+        assert bob.gaps == 0
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_message_that_fails_ends_the_trust_in_what_all_its_writers_wrote() -> None:
+    async with net() as made:
+        ada, bob = await made.join("ada"), await made.join("bob")
+        await made.beat(ada, bob)
+        way = hold(ada)
+        places = [b"%d" % n for n in range(51)]
+        writing = [ada.announce("shop.orders", [place]) for place in places]
+        writers = [made.tasks.create_task(one) for one in writing]
+        await made.settle()
+        assert way.sends == 1
+        way.is_broken = True
+        way.is_free.set()
+        await asyncio.gather(*writers)
+        assert made.news["bob"] == []
+        ada.carrier = way.carrier
+        made.pass_s(PAUSE_S)
+        await made.beat(ada)
+        assert bob.trust().since_s == made.clock.seconds
+
+
+@pytest.mark.usefixtures("patient")
+async def test_who_takes_leave_tells_of_what_waits_first_and_of_nothing_after() -> None:
+    async with net() as made:
+        ada, bob = await made.join("ada"), await made.join("bob")
+        await made.beat(ada, bob)
+        way = hold(ada)
+        one = made.tasks.create_task(ada.announce("shop.orders", [b"1"]))
+        await made.settle()
+        other = made.tasks.create_task(ada.announce("shop.orders", [b"2"]))
+        leaving = made.tasks.create_task(ada.close())
+        await made.settle()
+        way.is_free.set()
+        await asyncio.gather(one, other, leaving)
+        await ada.announce("shop.orders", [b"late"])
+        await made.beat(bob)
+        assert made.news["bob"] == [("shop.orders", b"1"), ("shop.orders", b"2")]
+        assert bob.gaps == 0
+        assert bob.trust().until_s == pytest.approx(made.clock.seconds)

@@ -26,14 +26,13 @@ class DrivenFeed:
 
     number: int = 0
     worker: int = 0
-    heard_s: float = float("inf")
     vouched: Trust = NO_TRUST
 
     def trust(self, table: str, number: int) -> Trust:
         return self.vouched if number and number == self.number else NO_TRUST
 
-    def hear(self, since_s: float, until_s: float, heard_s: float) -> None:
-        self.number, self.worker, self.heard_s = self.number + 1, WATCHED, heard_s
+    def hear(self, since_s: float, until_s: float) -> None:
+        self.number, self.worker = self.number + 1, WATCHED
         self.vouched = Trust(since_s, until_s)
 
 

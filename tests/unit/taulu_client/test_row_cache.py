@@ -124,7 +124,7 @@ async def test_one_who_joined_a_load_is_not_told_more_than_it_asked(subject: Sub
 
 
 async def test_news_let_an_entry_live_until_its_ttl(subject: Subject) -> None:
-    subject.feed.hear(since_s=0.0, until_s=1_000.0, heard_s=1_000.0)
+    subject.feed.hear(since_s=0.0, until_s=1_000.0)
     subject.reply = {"worker": WATCHED}
     await subject.read()
     for _ in range(int(TTL_S) - 1):
@@ -136,7 +136,7 @@ async def test_news_let_an_entry_live_until_its_ttl(subject: Subject) -> None:
 
 
 async def test_news_that_do_not_come_leave_the_bound(subject: Subject) -> None:
-    subject.feed.hear(since_s=0.0, until_s=1_000.0, heard_s=1_000.0)
+    subject.feed.hear(since_s=0.0, until_s=1_000.0)
     subject.reply = {"worker": WATCHED}
     await subject.read()
     subject.clock.seconds += BOUND_S + 3
@@ -149,17 +149,17 @@ async def test_news_that_do_not_come_leave_the_bound(subject: Subject) -> None:
 
 
 async def test_another_stream_does_not_vouch_for_what_was_read_before_it(subject: Subject) -> None:
-    subject.feed.hear(since_s=0.0, until_s=1_000.0, heard_s=1_000.0)
+    subject.feed.hear(since_s=0.0, until_s=1_000.0)
     subject.reply = {"worker": WATCHED}
     await subject.read()
-    subject.feed.hear(since_s=0.0, until_s=1_000.0, heard_s=1_001.0)
+    subject.feed.hear(since_s=0.0, until_s=1_000.0)
     subject.clock.seconds += BOUND_S + 0.1
     subject.vouch()
     assert await subject.source() is LOADED
 
 
 async def test_a_gap_of_the_worker_leaves_the_bound(subject: Subject) -> None:
-    subject.feed.hear(since_s=0.0, until_s=1_000.0, heard_s=1_000.0)
+    subject.feed.hear(since_s=0.0, until_s=1_000.0)
     subject.reply = {"worker": WATCHED}
     await subject.read()
     subject.clock.seconds += BOUND_S + 0.1
@@ -175,7 +175,7 @@ async def test_copies_of_another_worker_are_not_vouched_for(
     subject: Subject, worker: int, level: Level, is_trusted: bool
 ) -> None:
     """They may lack what the stream told before they were asked for."""
-    subject.feed.hear(since_s=0.0, until_s=1_000.0, heard_s=1_000.0)
+    subject.feed.hear(since_s=0.0, until_s=1_000.0)
     subject.reply = {"worker": worker, "source": Source.NEAR_CACHE, "level": level}
     await subject.read()
     subject.clock.seconds += BOUND_S + 0.1
@@ -190,7 +190,7 @@ async def test_what_was_asked_for_before_the_stream_began_is_not_vouched_for(
     subject.reply = {"worker": WATCHED}
     reading = asyncio.create_task(subject.read())
     await settle()
-    subject.feed.hear(since_s=0.0, until_s=1_000.0, heard_s=1_000.0)
+    subject.feed.hear(since_s=0.0, until_s=1_000.0)
     subject.held.set()
     await reading
     subject.clock.seconds += BOUND_S + 0.1
@@ -234,7 +234,7 @@ def _take_away(subject: Subject, by: str) -> None:
 
 
 async def test_absence_is_remembered_for_its_own_time(subject: Subject) -> None:
-    subject.feed.hear(since_s=0.0, until_s=1_000.0, heard_s=1_000.0)
+    subject.feed.hear(since_s=0.0, until_s=1_000.0)
     subject.reply, subject.answers = {"worker": WATCHED}, Absent
     await subject.read()
     subject.clock.seconds += NEGATIVE_S - 0.1
