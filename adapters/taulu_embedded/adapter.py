@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -114,7 +114,7 @@ class EmbeddedAdapter(Adapter):
             self._purging = None
         await asyncio.to_thread(self._close_file)
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`. It needs no `open`, and works beside a running server."""
         return await asyncio.to_thread(examine, self._settings.path)
 

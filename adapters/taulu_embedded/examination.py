@@ -8,7 +8,7 @@ from taulu.model import TauluError
 from taulu.spi import Finding
 from taulu_embedded._driver import Connection, DriverError, sqlite_version
 from taulu_embedded.mapping import to_taulu
-from taulu_embedded.opening import check_format, check_sqlite, free_bytes, open_reader
+from taulu_embedded.opening import check_format, check_place, check_sqlite, free_bytes, open_reader
 
 _FREE_BYTES_WARN = 256 * 1024 * 1024
 _MIB = 1024 * 1024
@@ -17,6 +17,11 @@ _MIB = 1024 * 1024
 def examine(path: Path) -> list[Finding]:
     """Look the file over, without changing it."""
     findings = [_sqlite()]
+    try:
+        check_place(path)
+    except TauluError as error:
+        findings.append(Finding(ok=False, what=error.message, mend="mend the folder or `path`"))
+        return findings
     if not path.exists():
         findings.append(Finding(ok=True, what=f"{path} is not there yet; the server makes it"))
         return findings

@@ -36,20 +36,32 @@ def check_sqlite(version: str) -> None:
         )
 
 
+def check_place(path: Path) -> None:
+    """Look whether a database file can be at a path; change nothing.
+
+    Raises:
+        ConfigError: Its folder cannot be made or written, or the path is a folder itself.
+    """
+    if path.is_dir():
+        raise config_error(path, "is a folder; set `path` to a file in it")
+    nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    if not nearest.is_dir():
+        raise config_error(path, f"cannot be made: {nearest} is no folder; choose another `path`")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise config_error(path, f"needs {nearest}, which may not be written; mend its rights")
+
+
 def make_folder(path: Path) -> None:
     """Make the folder of the database file.
 
     Raises:
         ConfigError: It cannot be made, or the path is a folder itself.
     """
-    if path.is_dir():
-        raise config_error(path, "is a folder; set `path` to a file in it")
+    check_place(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise config_error(path, f"cannot be made: {error}; choose another `path`") from error
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise config_error(path, "is in a folder that may not be written; mend its rights")
 
 
 def open_writer(settings: EmbeddedSettings) -> Connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from taulu.model import (
@@ -115,7 +115,7 @@ class KafkaAdapter(Adapter):
             asyncio.to_thread(running.tails.stop), asyncio.to_thread(running.readers.stop)
         )
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`."""
         window_us = int(self._environment.token_window_s * _MICROSECONDS)
         since_ms = (self._clock.now_us() - window_us) // 1_000

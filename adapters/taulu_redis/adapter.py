@@ -128,7 +128,7 @@ class RedisAdapter(Adapter):
         await self._carrier.close()
         await self._topology.close()
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`."""
         return await examine(self._settings, _topology(self._settings, self._clock))
 

@@ -53,22 +53,7 @@ def worker_options(
     """Return what each worker of a server needs to know."""
     return WorkerOptions(
         tables=tuple(tables),
-        gateway=GatewayOptions(
-            storage={
-                name: StorageTarget(target.adapter, target.options)
-                for name, target in settings.storage.items()
-            },
-            calls_max=settings.limits.concurrent_calls,
-            cache=CacheOptions(
-                near_bytes=settings.cache.near_bytes,
-                shared=settings.cache.shared,
-                loads_max=settings.cache.loads,
-                load_timeout_s=settings.cache.load_timeout / _MICROSECONDS,
-                lease_s=settings.cache.lease / _MICROSECONDS,
-                clock_skew_s=settings.cache.clock_skew / _MICROSECONDS,
-                forget_s=settings.cache.forget / _MICROSECONDS,
-            ),
-        ),
+        gateway=gateway_options(settings),
         transport=TransportOptions(
             address=address,
             request_bytes_max=settings.limits.request_bytes,
@@ -82,6 +67,26 @@ def worker_options(
         drain_s=settings.drain / _MICROSECONDS,
         log_level=settings.log.level,
         log_json=settings.log.format == "json",
+    )
+
+
+def gateway_options(settings: Settings) -> GatewayOptions:
+    """Return what the settings say of storage, limits and caches."""
+    return GatewayOptions(
+        storage={
+            name: StorageTarget(target.adapter, target.options)
+            for name, target in settings.storage.items()
+        },
+        calls_max=settings.limits.concurrent_calls,
+        cache=CacheOptions(
+            near_bytes=settings.cache.near_bytes,
+            shared=settings.cache.shared,
+            loads_max=settings.cache.loads,
+            load_timeout_s=settings.cache.load_timeout / _MICROSECONDS,
+            lease_s=settings.cache.lease / _MICROSECONDS,
+            clock_skew_s=settings.cache.clock_skew / _MICROSECONDS,
+            forget_s=settings.cache.forget / _MICROSECONDS,
+        ),
     )
 
 
