@@ -49,8 +49,7 @@ def test_doctor_reaches_every_backend_and_says_what_it_found(
     postgres: PostgresServer,
     kafka_broker: KafkaCluster,
 ) -> None:
-    # Topics of other tests are on one broker, of which doctor rightly complains.
-    servers = {"servers": kafka_broker.bootstrap, "topic_prefix": "of-doctor."}
+    servers = {"servers": kafka_broker.bootstrap}
     code, findings, printed = doctor(
         tmp_path,
         cassandra={"adapter": "cassandra", **cassandra_node},
@@ -74,7 +73,8 @@ _SAID = {
     "cassandra": "1 of 1 nodes of dc1 are up",
     "redis": "what is acknowledged is on its disk",
     "postgres": "commits are durable",
-    "kafka": "1 brokers",
+    # Topics of other tests are on this one broker, too; they are not for the doctor to judge.
+    "kafka": "no topic was looked at",
 }
 
 
