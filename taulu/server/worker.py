@@ -18,6 +18,7 @@ from taulu.server.counter_service import CounterService
 from taulu.server.data_service import DataService
 from taulu.server.grpcio_transport import GrpcioTransport, TransportOptions
 from taulu.server.log_service import LogService
+from taulu.server.run_folder import joined
 from taulu.spi.adapter import Environment
 from taulu.telemetry import configure_logs
 
@@ -50,7 +51,8 @@ def run_worker(options: WorkerOptions, number: int, pipe: Connection) -> None:
     # An interrupt from a terminal reaches all processes; the supervisor decides for them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        asyncio.run(_serve(options, number, pipe))
+        with joined(options.run_folder):
+            asyncio.run(_serve(options, number, pipe))
     except TauluError as error:
         pipe.send(error.message)
     except Exception as error:  # noqa: BLE001 - the supervisor must hear of it, whatever it is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -143,6 +144,43 @@ async def test_a_client_lives_through_a_kill_of_everything(gateway: GatewayProce
         await asyncio.to_thread(gateway.start)
         await asyncio.gather(*tasks)
         assert (await counter.get("a")).value == 120
+
+
+def test_workers_end_when_their_supervisor_is_killed_alone(pair: GatewayProcess) -> None:
+    assert pair.process is not None
+    ends = [os.pidfd_open(worker) for worker in workers_of(pair)]
+    assert len(ends) == 2
+    pair.process.kill()
+    for end in ends:
+        assert select.select([end], [], [], 60)[0], "a worker outlived its supervisor"
+        os.close(end)
+    pair.stop()
+    pair.start()
+
+
+def test_the_folder_of_a_killed_server_is_removed_by_the_next_one_and_no_other(
+    tmp_path: Path,
+) -> None:
+    run = tmp_path / "run"
+    others = run / "taulu-notes"
+    others.mkdir(parents=True)
+
+    def server(name: str) -> GatewayProcess:
+        environment = {"TMPDIR": str(run)}
+        return GatewayProcess(tmp_path / name, [EXAMPLES], environment=environment).start()
+
+    living = server("living")
+    kept = set(run.iterdir())
+    assert len(kept) == 2
+    killed = server("killed")
+    (left,) = set(run.iterdir()) - kept
+    killed.kill()
+    assert left.is_dir()
+    after = server("after")
+    assert not left.exists()
+    assert kept < set(run.iterdir())
+    assert (after.stop(), living.stop()) == (0, 0)
+    assert set(run.iterdir()) == {others}
 
 
 def test_a_second_server_on_the_same_file_is_refused(
