@@ -47,7 +47,7 @@ from taulu_embedded.examination import examine
 from taulu_embedded.lock import ServerLock
 from taulu_embedded.logs import LogStretch, append_record, read_log
 from taulu_embedded.mapping import config_error
-from taulu_embedded.opening import make_folder, open_writer
+from taulu_embedded.opening import check_made, make_folder, open_writer
 from taulu_embedded.purge import CHUNK, PURGE_STEPS, PurgeStep, purge_log
 from taulu_embedded.readers import Readers
 from taulu_embedded.reading import get_rows, query_rows, scan_rows
@@ -259,6 +259,8 @@ class EmbeddedAdapter(Adapter):
             ) from error
 
     def _open_all(self, settings: EmbeddedSettings) -> None:
+        if not self._environment.makes_storage:
+            check_made(settings.path)
         make_folder(settings.path)
         self._lock.acquire()
         connection = open_writer(settings)

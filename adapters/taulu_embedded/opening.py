@@ -64,6 +64,24 @@ def make_folder(path: Path) -> None:
         raise config_error(path, f"cannot be made: {error}; choose another `path`") from error
 
 
+def check_made(path: Path) -> None:
+    """Look whether the file is still there that another worker of this server has made.
+
+    Raises:
+        ConfigError: It is not, or it is empty.
+    """
+    try:
+        if path.stat().st_size:
+            return
+    except FileNotFoundError:
+        pass
+    raise config_error(
+        path,
+        "was deleted, moved away or emptied while the server ran, and an empty store in its place "
+        "would hide that; put it back or restore it, and start the server again",
+    )
+
+
 def open_writer(settings: EmbeddedSettings) -> Connection:
     """Open the file for writing; make its format when it is new.
 

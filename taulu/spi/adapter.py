@@ -53,6 +53,10 @@ class Environment:
     """Which of them this is, counted from 0."""
     run_folder: str = ""
     """A folder for what the workers of this server share while it runs."""
+    makes_storage: bool = True
+    """Whether this is the server's first worker, which makes what its storage lacks. One that
+    comes later finds all of it; where the storage itself is gone, its data is lost, and an empty
+    one in its place would hide that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,21 @@ async def test_a_killed_worker_is_replaced_and_nothing_is_lost(pair: GatewayProc
     assert "starting another" in pair.errors()
 
 
+def test_a_worker_that_replaces_another_serves_no_empty_store(gateway: GatewayProcess) -> None:
+    with SyncClient(gateway.address) as client:
+        client.table("demo.users").put({"user_id": "ada"})
+    (worker,) = workers_of(gateway)
+    shutil.rmtree(gateway.folder / "taulu-data")
+    os.kill(worker, signal.SIGKILL)
+    assert gateway.process is not None
+    assert gateway.process.wait(60) == 2
+    last = gateway.errors().splitlines()[-1]
+    assert "taulu.db was deleted, moved away or emptied while the server ran" in last
+    assert "restore it, and start the server again" in last
+    assert "Traceback" not in gateway.errors()
+    assert not (gateway.folder / "taulu-data").exists()
+
+
 async def test_sigterm_lets_calls_finish_and_tells_streams_where_to_go_on(
     gateway: GatewayProcess,
 ) -> None:
