@@ -91,7 +91,7 @@ def test_tables_are_checked_against_the_settings_that_are_there(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ("listen: 192.0.2.1:7600", "this machine cannot listen on 192.0.2.1"),
+        ("listen: 192.0.2.1:0", "this machine cannot listen on 192.0.2.1"),
         ("storage: {embedded: {adapter: embedded, path: users.yaml/x.db}}", "is no folder"),
         ("storage: {embedded: {adapter: embedded, path: .}}", "is a folder; set `path`"),
     ],
@@ -111,7 +111,7 @@ def written(folder: Path, table: str, settings: str) -> Path:
     """Write a table and settings, and return the file of the settings."""
     (folder / "users.yaml").write_text(USERS.format(more=table))
     config = folder / "taulu.yaml"
-    config.write_text(f"tables: [users.yaml]\nlisten: 127.0.0.1:0\n{settings}\n")
+    config.write_text(f"tables: [users.yaml]\n{settings}\n")
     return config
 
 
