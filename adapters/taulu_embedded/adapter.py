@@ -16,8 +16,10 @@ from taulu.model import (
     AppendResults,
     ChangeCounters,
     Changed,
+    Contention,
     CounterReads,
     CounterResults,
+    DeadlineExceeded,
     Facts,
     Failed,
     FromLatest,
@@ -46,7 +48,7 @@ from taulu_embedded.counters import change_counter, get_counters
 from taulu_embedded.examination import examine
 from taulu_embedded.lock import ServerLock
 from taulu_embedded.logs import LogStretch, append_record, read_log
-from taulu_embedded.mapping import config_error
+from taulu_embedded.mapping import config_error, not_prepared
 from taulu_embedded.opening import check_made, make_folder, open_writer
 from taulu_embedded.purge import CHUNK, PURGE_STEPS, PurgeStep, purge_log
 from taulu_embedded.readers import Readers
@@ -124,7 +126,10 @@ class EmbeddedAdapter(Adapter):
         def prepare(transaction: Transaction, table: Table) -> StoredTable:
             return store_table(transaction, table, window_us)
 
-        (outcome,) = await self._writer.apply(prepare, (table,), self._deadline(_SETUP_S_MAX))
+        try:
+            (outcome,) = await self._writer.apply(prepare, (table,), self._deadline(_SETUP_S_MAX))
+        except (Contention, DeadlineExceeded) as error:
+            raise not_prepared(table.full_name, self._settings.path, error) from error
         if isinstance(outcome, Failed):
             raise outcome.error
         self._stored[table.full_name] = outcome

@@ -34,7 +34,7 @@ def examine(path: Path) -> list[Finding]:
     try:
         findings += _contents(connection, path)
     except DriverError as error:
-        findings.append(_refusal(to_taulu(error, path)))
+        findings.append(_refusal(to_taulu(error, path, "see which processes have it open")))
     except TauluError as error:
         findings.append(_refusal(error))
     finally:

@@ -27,7 +27,7 @@ from taulu_kafka._driver import Admin, DriverError, Place
 from taulu_kafka.appending import Appender
 from taulu_kafka.ends import Ends
 from taulu_kafka.examination import examine
-from taulu_kafka.mapping import to_taulu
+from taulu_kafka.mapping import START_THEM, to_taulu
 from taulu_kafka.partitions import Partitions
 from taulu_kafka.readers import Readers
 from taulu_kafka.reading import PageRead
@@ -92,7 +92,7 @@ class KafkaAdapter(Adapter):
             sender = Sender(settings.producer_config())
             tails = Tails(settings.consumer_config())
         except DriverError as error:
-            raise to_taulu(error, f"Kafka at {settings.servers}") from error
+            raise to_taulu(error, f"Kafka at {settings.servers}", START_THEM) from error
         readers = Readers(
             settings.reader_config(), settings.readers, settings.read_queue_max, clock.monotonic
         )

@@ -33,8 +33,10 @@ async def examine(settings: PostgresSettings) -> list[Finding]:
 def _unreachable(server: Server, error: DriverError | TimeoutError) -> Finding:
     what = f"{server.place} did not answer in time"
     if isinstance(error, DriverError):
-        what = to_taulu(error, server.place).message
-    return Finding(ok=False, what=what, mend="check address, user, password and pg_hba.conf")
+        what = to_taulu(error, server.place, advice="").message
+    return Finding(
+        ok=False, what=what, mend="start it, or mend address, user, password or pg_hba.conf"
+    )
 
 
 async def _look(

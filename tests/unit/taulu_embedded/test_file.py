@@ -11,6 +11,7 @@ import pytest
 
 from taulu.model import (
     ConfigError,
+    Contention,
     Corrupt,
     GetRows,
     Key,
@@ -23,6 +24,7 @@ from taulu.model.table import Column
 from taulu.model.value import ColumnType, TypeName
 from taulu.spi import Environment
 from taulu_embedded import EmbeddedAdapter
+from taulu_embedded import adapter as adapter_module
 from taulu_embedded.opening import check_sqlite
 from tests.unit.taulu_embedded.parts import (
     ITEMS,
@@ -184,6 +186,22 @@ async def test_a_damaged_file_is_reported_and_never_served_as_data(tmp_path: Pat
         keys = tuple(Key((f"{n:04}",)) for n in range(500))
         with pytest.raises(Corrupt, match="restore"):
             await adapter.execute(GetRows(ITEMS.full_name, keys), context(clock))
+
+
+async def test_a_file_that_others_write_all_the_time_is_told_as_such_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter_module, "_TURN_S_MAX", 0.05)
+    path = tmp_path / "taulu.db"
+    async with opened(path, tables=()) as adapter:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Contention) as refused:
+            await adapter.prepare(ITEMS)
+        other.close()
+    assert "could not be prepared" in refused.value.message
+    assert "start the server again" in refused.value.message
+    assert "send" not in refused.value.message
 
 
 async def test_examination_works_beside_a_server_and_without_one(tmp_path: Path) -> None:
