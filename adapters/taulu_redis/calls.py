@@ -58,7 +58,7 @@ class Wish:
     """When all servers that answered were known to be primary; filled in by the run."""
     is_once: bool = False
     """Whether a command that may have been carried out must not be sent again."""
-    advice: str = mapping.SEND_AGAIN
+    advice: str = mapping.REPEAT
     """What to do when no server can be reached; it is for whoever waits for the batch."""
     is_hurried: bool = False
     """Whether the time is too short to find the primaries first: the known ones are asked, and
