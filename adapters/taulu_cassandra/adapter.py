@@ -153,7 +153,7 @@ class CassandraAdapter(Adapter):
 
     async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`."""
-        return await asyncio.to_thread(examine, self._settings)
+        return await asyncio.to_thread(examine, self._settings, tables)
 
     async def _prepare(self, table: Table) -> None:
         session, calls = self._session, self._calls

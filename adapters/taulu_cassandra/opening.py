@@ -73,7 +73,7 @@ def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None
         session.agree(HEARD_S_MAX)
     stored = parse_shape(cast(str, found[0][0]), table)
     merged = merged_shape(table, stored, wanted)
-    columns = {cast(str, name): cast(str, kind) for name, kind in session.run(_FIND_COLUMNS, where)}
+    columns = _native_columns(session, layout)
     _check_native(layout, columns)
     missing = [field for field in layout.columns if field.name not in columns]
     for field in missing:
@@ -85,6 +85,24 @@ def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None
         session.run(f"ALTER TABLE {layout.name} WITH comment = '{comment}'")
     if missing or merged != stored:
         _agree(session, layout)
+
+
+def check_table(session: Session, layout: Layout) -> None:
+    """Look whether a table fits what is stored of it, if anything is; change nothing.
+
+    Raises:
+        SchemaConflict: It does not.
+    """
+    table = layout.table
+    found = session.run(_FIND_TABLE, (layout.keyspace, table.name))
+    if found:
+        merged_shape(table, parse_shape(cast(str, found[0][0]), table), shape_of(layout))
+        _check_native(layout, _native_columns(session, layout))
+
+
+def _native_columns(session: Session, layout: Layout) -> dict[str, str]:
+    found = session.run(_FIND_COLUMNS, (layout.keyspace, layout.table.name))
+    return {cast(str, name): cast(str, kind) for name, kind in found}
 
 
 def compile_statements(stored: StoredTable, texts: Sequence[str], clock: Clock) -> None:

@@ -118,7 +118,7 @@ class EmbeddedAdapter(Adapter):
 
     async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`. It needs no `open`, and works beside a running server."""
-        return await asyncio.to_thread(examine, self._settings.path)
+        return await asyncio.to_thread(examine, self._settings.path, tables)
 
     async def _prepare(self, table: Table) -> None:
         window_us = int(self._environment.token_window_s * _MICROSECONDS)

@@ -105,7 +105,7 @@ class PostgresAdapter(Adapter):
 
     async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`. It needs no `open`, and works beside a running server."""
-        return await examine(self._settings)
+        return await examine(self._settings, tables)
 
     def refusals(self, table: Table) -> list[str]:
         """See `Adapter.refusals`."""

@@ -130,7 +130,7 @@ class RedisAdapter(Adapter):
 
     async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`."""
-        return await examine(self._settings, _topology(self._settings, self._clock))
+        return await examine(self._settings, _topology(self._settings, self._clock), tables)
 
     def shared_cache(self) -> SharedCache:
         """See `Adapter.shared_cache`; any set-up will do for a cache, the weakest too."""

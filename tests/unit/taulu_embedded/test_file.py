@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import sqlite3
 import subprocess
@@ -144,8 +145,11 @@ async def test_a_description_that_does_not_fit_is_refused_with_each_difference(
     text = Column("count", ColumnType(TypeName.STRING))
     others = tuple(c for c in ITEMS.columns if c.name != "count")
     async with opened(path, tables=()) as adapter:
+        other = renamed(ITEMS, columns=(text, *others))
         with pytest.raises(SchemaConflict, match="column count is int64 in the file and string"):
-            await adapter.prepare(renamed(ITEMS, columns=(text, *others)))
+            await adapter.prepare(other)
+        wrong = [finding for finding in await adapter.examine([other, ITEMS]) if not finding.ok]
+        assert ["column count is int64 in the file" in finding.what for finding in wrong] == [True]
         key = Column("id", ColumnType(TypeName.BYTES))
         with pytest.raises(SchemaConflict, match=r"partition key is \[id string\] in the file"):
             await adapter.prepare(renamed(ITEMS, partition_key=(key,)))
@@ -194,11 +198,10 @@ async def test_a_file_that_others_write_all_the_time_is_told_as_such_at_the_star
     monkeypatch.setattr(adapter_module, "_TURN_S_MAX", 0.05)
     path = tmp_path / "taulu.db"
     async with opened(path, tables=()) as adapter:
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Contention) as refused:
-            await adapter.prepare(ITEMS)
-        other.close()
+        with path.with_name("taulu.db.turn").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            with pytest.raises(Contention) as refused:
+                await adapter.prepare(ITEMS)
     assert "could not be prepared" in refused.value.message
     assert "start the server again" in refused.value.message
     assert "send" not in refused.value.message
