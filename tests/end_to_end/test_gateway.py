@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import select
 import shutil
 import signal
 import socket
@@ -53,18 +52,6 @@ def refused(gateway: GatewayProcess) -> tuple[int, str]:
     return process.returncode, gateway.errors()
 
 
-def workers_of(gateway: GatewayProcess) -> list[int]:
-    """Return the pids of a gateway's workers."""
-    assert gateway.process is not None
-    pid = gateway.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [
-        int(child)
-        for child in children
-        if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()
-    ]
-
-
 async def test_workers_share_a_port_and_see_each_others_writes(pair: GatewayProcess) -> None:
     async def use(number: int) -> None:
         # Each client has a connection of its own, and the kernel gives it a worker.
@@ -80,7 +67,7 @@ async def test_workers_share_a_port_and_see_each_others_writes(pair: GatewayProc
 
 
 async def test_a_killed_worker_is_replaced_and_nothing_is_lost(pair: GatewayProcess) -> None:
-    workers = workers_of(pair)
+    workers = pair.worker_pids()
     assert len(workers) == 2
     async with Client(pair.address, timeout_s=30, options=PATIENT) as client:
         counter = client.counter("demo.credits")
@@ -91,21 +78,6 @@ async def test_a_killed_worker_is_replaced_and_nothing_is_lost(pair: GatewayProc
         assert (await counter.get("a")).value == 60
     assert pair.stop() == 0
     assert "starting another" in pair.errors()
-
-
-def test_a_worker_that_replaces_another_serves_no_empty_store(gateway: GatewayProcess) -> None:
-    with SyncClient(gateway.address) as client:
-        client.table("demo.users").put({"user_id": "ada"})
-    (worker,) = workers_of(gateway)
-    shutil.rmtree(gateway.folder / "taulu-data")
-    os.kill(worker, signal.SIGKILL)
-    assert gateway.process is not None
-    assert gateway.process.wait(60) == 2
-    last = gateway.errors().splitlines()[-1]
-    assert "taulu.db was deleted, moved away or emptied while the server ran" in last
-    assert "restore it, and start the server again" in last
-    assert "Traceback" not in gateway.errors()
-    assert not (gateway.folder / "taulu-data").exists()
 
 
 async def test_sigterm_lets_calls_finish_and_tells_streams_where_to_go_on(
@@ -159,43 +131,6 @@ async def test_a_client_lives_through_a_kill_of_everything(gateway: GatewayProce
         await asyncio.to_thread(gateway.start)
         await asyncio.gather(*tasks)
         assert (await counter.get("a")).value == 120
-
-
-def test_workers_end_when_their_supervisor_is_killed_alone(pair: GatewayProcess) -> None:
-    assert pair.process is not None
-    ends = [os.pidfd_open(worker) for worker in workers_of(pair)]
-    assert len(ends) == 2
-    pair.process.kill()
-    for end in ends:
-        assert select.select([end], [], [], 60)[0], "a worker outlived its supervisor"
-        os.close(end)
-    pair.stop()
-    pair.start()
-
-
-def test_the_folder_of_a_killed_server_is_removed_by_the_next_one_and_no_other(
-    tmp_path: Path,
-) -> None:
-    run = tmp_path / "run"
-    others = run / "taulu-notes"
-    others.mkdir(parents=True)
-
-    def server(name: str) -> GatewayProcess:
-        environment = {"TMPDIR": str(run)}
-        return GatewayProcess(tmp_path / name, [EXAMPLES], environment=environment).start()
-
-    living = server("living")
-    kept = set(run.iterdir())
-    assert len(kept) == 2
-    killed = server("killed")
-    (left,) = set(run.iterdir()) - kept
-    killed.kill()
-    assert left.is_dir()
-    after = server("after")
-    assert not left.exists()
-    assert kept < set(run.iterdir())
-    assert (after.stop(), living.stop()) == (0, 0)
-    assert set(run.iterdir()) == {others}
 
 
 def test_a_second_server_on_the_same_file_is_refused(

@@ -87,7 +87,7 @@ async def test_a_server_that_dies_while_tables_are_prepared_is_to_be_started(
         async with opened(servers.options) as (adapter, _):
             servers.server.running.kill()
             with pytest.raises(Unavailable) as refused:
-                await adapter.prepare(ITEMS)
+                await adapter.prepare(adapter.tables[ITEMS])
     assert "start it, or mend `nodes`" in refused.value.message
     assert "send" not in refused.value.message
 
