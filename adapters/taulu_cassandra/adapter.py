@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from taulu.model import (
@@ -151,9 +151,9 @@ class CassandraAdapter(Adapter):
         if session is not None:
             await asyncio.to_thread(session.close)
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`."""
-        return await asyncio.to_thread(examine, self._settings)
+        return await asyncio.to_thread(examine, self._settings, tables)
 
     async def _prepare(self, table: Table) -> None:
         session, calls = self._session, self._calls

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from taulu.model import TauluError, Unavailable
+from taulu.model import Corrupt, SchemaConflict, Table, TauluError, Unavailable
 from taulu.spi import Finding
 from taulu_cassandra._driver import InvalidRequest, Session, Unauthorized
+from taulu_cassandra.layout import layout_of
 from taulu_cassandra.mapping import DRIVER_ERRORS
-from taulu_cassandra.opening import connect_error, connected
+from taulu_cassandra.opening import check_table, connect_error, connected
 from taulu_cassandra.settings import CassandraSettings
 
 _ANSWER_S_MAX = 3.0
@@ -25,8 +26,11 @@ _SYNCED_FIRST = {"batch", "group"}
 """Where a node has a write on its disk before it says so."""
 
 
-def examine(settings: CassandraSettings) -> list[Finding]:
-    """Connect, look the cluster over without changing it, and let go. It blocks."""
+def examine(settings: CassandraSettings, tables: Sequence[Table]) -> list[Finding]:
+    """Connect, look the cluster over and whether tables fit what it holds, and let go.
+
+    It changes nothing, and blocks.
+    """
     try:
         session = connected(settings)
     except Unavailable as error:
@@ -39,6 +43,7 @@ def examine(settings: CassandraSettings) -> list[Finding]:
             *_copies(session, settings),
             *_keyspaces(session, settings),
             _commit_logs(session, settings),
+            *_misfits(session, settings, tables),
         ]
     except DRIVER_ERRORS as error:
         return [_unreached(connect_error(error, settings))]
@@ -118,6 +123,18 @@ def _copies_in(replication: Mapping[str, str], datacenter: str) -> int:
     copies = replication.get(datacenter) or replication.get("replication_factor") or "0"
     # As 3/1, of which one is transient.
     return int(copies.partition("/")[0])
+
+
+def _misfits(
+    session: Session, settings: CassandraSettings, tables: Sequence[Table]
+) -> list[Finding]:
+    findings: list[Finding] = []
+    for table in tables:
+        try:
+            check_table(session, layout_of(table, settings.keyspace_prefix))
+        except (Corrupt, SchemaConflict) as error:
+            findings.append(Finding(ok=False, what=error.message, mend="mend the table's file"))
+    return findings
 
 
 def _commit_logs(session: Session, settings: CassandraSettings) -> Finding:

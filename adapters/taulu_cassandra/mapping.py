@@ -35,17 +35,25 @@ _READS: tuple[_Rule, ...] = (
         Unavailable,
         "too few replicas are up for the consistency level; bring nodes back, or ask for less",
     ),
-    (_driver.ReadTimeout, DeadlineExceeded, "replicas did not answer in time; send again"),
-    (_driver.WriteTimeout, DeadlineExceeded, "replicas did not agree in time; send again"),
+    (_driver.ReadTimeout, DeadlineExceeded, "replicas did not answer in time"),
+    (_driver.WriteTimeout, DeadlineExceeded, "replicas did not agree in time"),
     (_driver.CoordinationFailure, Unavailable, "replicas failed; look into their logs"),
-    (_driver.OperationTimedOut, DeadlineExceeded, "a node did not answer in time; send again"),
+    (_driver.OperationTimedOut, DeadlineExceeded, "a node did not answer in time"),
     (_driver.NoHostAvailable, Unavailable, "no node of the local data centre can be reached"),
-    (_driver.ConnectionException, Unavailable, "the connection to a node was lost; send again"),
+    (_driver.ConnectionException, Unavailable, "the connection to a node was lost"),
     (_driver.Unauthorized, ConfigError, "the user may not do this; grant it the right"),
     (_driver.InvalidRequest, Internal, "a statement was refused; this is a defect"),
     (_driver.ErrorMessage, Unavailable, "a node refused to work; look into its log"),
     (_driver.DriverException, Unavailable, "the request failed; look into the nodes' logs"),
 )
+
+_UNANSWERED = (
+    _driver.ReadTimeout,
+    _driver.WriteTimeout,
+    _driver.OperationTimedOut,
+    _driver.ConnectionException,
+)
+"""Errors after which nothing but trying again is to be done."""
 
 _NOTHING_HAPPENED: tuple[_Rule, ...] = (
     (
@@ -72,9 +80,16 @@ _SHEDDING = 0x1001
 """The protocol's code of a node that sheds load before any work."""
 
 
-def read_error(error: Exception, table: str) -> TauluError:
-    """Return what callers see of an error of a read."""
-    return _not_heard(error, table) or _find(error, table, _READS) or _internal(error, table)
+def read_error(error: Exception, table: str, advice: str = "send again") -> TauluError:
+    """Return what callers see of an error of a read.
+
+    Args:
+        error: The driver's.
+        table: What was read.
+        advice: What to do when no answer came; it depends on what was going on.
+    """
+    found = _not_heard(error, table) or _find(error, table, _READS, advice)
+    return found or _internal(error, table)
 
 
 def certain_write_error(error: Exception, table: str) -> TauluError | None:
@@ -125,14 +140,17 @@ def _not_heard(error: Exception, table: str) -> Unavailable | None:
     )
 
 
-def _find(error: Exception, table: str, rules: tuple[_Rule, ...]) -> TauluError | None:
-    for kind, taulu_kind, advice in rules:
+def _find(
+    error: Exception, table: str, rules: tuple[_Rule, ...], advice: str = ""
+) -> TauluError | None:
+    to_do = f"; {advice}" if isinstance(error, _UNANSWERED) else ""
+    for kind, taulu_kind, meaning in rules:
         if isinstance(error, kind):
             # What the driver says of a lost host holds whole object dumps; its type is enough.
             reason = type(error).__name__
             wait_s = _RETRY_S if taulu_kind in (Unavailable, DeadlineExceeded) else None
             return taulu_kind(
-                f"table {table}: {advice} (Cassandra: {reason})",
+                f"table {table}: {meaning}{to_do} (Cassandra: {reason})",
                 details={"table": table},
                 retry_after_s=wait_s,
             )

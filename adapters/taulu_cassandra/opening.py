@@ -20,6 +20,7 @@ AGREEMENT_S_MAX = 30.0
 HEARD_S_MAX = 5.0
 """How long to wait for nodes that have not heard of a table which another gateway made."""
 _REST_S = 0.2
+_START_AGAIN = "see that all nodes are up, and start the gateway again"
 
 _FIND_TABLE = (
     "SELECT comment FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
@@ -51,7 +52,7 @@ def open_table(session: Session, layout: Layout, settings: CassandraSettings) ->
             details={"table": table.full_name},
         ) from error
     except DRIVER_ERRORS as error:
-        raise read_error(error, table.full_name) from error
+        raise read_error(error, table.full_name, _START_AGAIN) from error
 
 
 def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None:
@@ -73,7 +74,7 @@ def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None
         session.agree(HEARD_S_MAX)
     stored = parse_comment(cast(str, found[0][0]), table)
     merged = merged_shape(table, stored, wanted, PLACE)
-    columns = {cast(str, name): cast(str, kind) for name, kind in session.run(_FIND_COLUMNS, where)}
+    columns = _native_columns(session, layout)
     _check_native(layout, columns)
     missing = [field for field in layout.columns if field.name not in columns]
     for field in missing:
@@ -85,6 +86,25 @@ def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None
         session.run(f"ALTER TABLE {layout.name} WITH comment = '{comment}'")
     if missing or merged != stored:
         _agree(session, layout)
+
+
+def check_table(session: Session, layout: Layout) -> None:
+    """Look whether a table fits what is stored of it, if anything is; change nothing.
+
+    Raises:
+        SchemaConflict: It does not.
+    """
+    table = layout.table
+    found = session.run(_FIND_TABLE, (layout.keyspace, table.name))
+    if found:
+        stored = parse_comment(cast(str, found[0][0]), table)
+        merged_shape(table, stored, wanted_shape(layout), PLACE)
+        _check_native(layout, _native_columns(session, layout))
+
+
+def _native_columns(session: Session, layout: Layout) -> dict[str, str]:
+    found = session.run(_FIND_COLUMNS, (layout.keyspace, layout.table.name))
+    return {cast(str, name): cast(str, kind) for name, kind in found}
 
 
 def compile_statements(stored: StoredTable, texts: Sequence[str], clock: Clock) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -16,8 +16,10 @@ from taulu.model import (
     AppendResults,
     ChangeCounters,
     Changed,
+    Contention,
     CounterReads,
     CounterResults,
+    DeadlineExceeded,
     Facts,
     Failed,
     FromLatest,
@@ -46,8 +48,8 @@ from taulu_embedded.counters import change_counter, get_counters
 from taulu_embedded.examination import examine
 from taulu_embedded.lock import ServerLock
 from taulu_embedded.logs import LogStretch, append_record, read_log
-from taulu_embedded.mapping import config_error
-from taulu_embedded.opening import make_folder, open_writer
+from taulu_embedded.mapping import config_error, not_prepared
+from taulu_embedded.opening import check_made, make_folder, open_writer
 from taulu_embedded.purge import CHUNK, PURGE_STEPS, PurgeStep, purge_log
 from taulu_embedded.readers import Readers
 from taulu_embedded.reading import get_rows, query_rows, scan_rows
@@ -114,9 +116,9 @@ class EmbeddedAdapter(Adapter):
             self._purging = None
         await asyncio.to_thread(self._close_file)
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`. It needs no `open`, and works beside a running server."""
-        return await asyncio.to_thread(examine, self._settings.path)
+        return await asyncio.to_thread(examine, self._settings.path, tables)
 
     async def _prepare(self, table: Table) -> None:
         window_us = int(self._environment.token_window_s * _MICROSECONDS)
@@ -124,7 +126,10 @@ class EmbeddedAdapter(Adapter):
         def prepare(transaction: Transaction, table: Table) -> StoredTable:
             return store_table(transaction, table, window_us)
 
-        (outcome,) = await self._writer.apply(prepare, (table,), self._deadline(_SETUP_S_MAX))
+        try:
+            (outcome,) = await self._writer.apply(prepare, (table,), self._deadline(_SETUP_S_MAX))
+        except (Contention, DeadlineExceeded) as error:
+            raise not_prepared(table.full_name, self._settings.path, error) from error
         if isinstance(outcome, Failed):
             raise outcome.error
         self._stored[table.full_name] = outcome
@@ -259,6 +264,8 @@ class EmbeddedAdapter(Adapter):
             ) from error
 
     def _open_all(self, settings: EmbeddedSettings) -> None:
+        if not self._environment.makes_storage:
+            check_made(settings.path)
         make_folder(settings.path)
         self._lock.acquire()
         connection = open_writer(settings)

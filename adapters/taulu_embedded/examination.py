@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from taulu.model import TauluError
+from taulu.model import Corrupt, SchemaConflict, Table, TauluError
 from taulu.spi import Finding
 from taulu_embedded._driver import Connection, DriverError, sqlite_version
 from taulu_embedded.mapping import to_taulu
-from taulu_embedded.opening import check_format, check_sqlite, free_bytes, open_reader
+from taulu_embedded.opening import check_format, check_place, check_sqlite, free_bytes, open_reader
+from taulu_embedded.shape import check_table
 
 _FREE_BYTES_WARN = 256 * 1024 * 1024
 _MIB = 1024 * 1024
 
 
-def examine(path: Path) -> list[Finding]:
-    """Look the file over, without changing it."""
+def examine(path: Path, tables: Sequence[Table]) -> list[Finding]:
+    """Look the file over, and whether tables fit what it holds, without changing it."""
     findings = [_sqlite()]
+    try:
+        check_place(path)
+    except TauluError as error:
+        findings.append(Finding(ok=False, what=error.message, mend="mend the folder or `path`"))
+        return findings
     if not path.exists():
         findings.append(Finding(ok=True, what=f"{path} is not there yet; the server makes it"))
         return findings
@@ -27,9 +34,9 @@ def examine(path: Path) -> list[Finding]:
         findings.append(Finding(ok=False, what=error.message, mend="mend the file or its rights"))
         return findings
     try:
-        findings += _contents(connection, path)
+        findings += _contents(connection, path, tables)
     except DriverError as error:
-        findings.append(_refusal(to_taulu(error, path)))
+        findings.append(_refusal(to_taulu(error, path, "see which processes have it open")))
     except TauluError as error:
         findings.append(_refusal(error))
     finally:
@@ -58,7 +65,7 @@ def _room(path: Path) -> Finding:
     return Finding(ok=True, what=what)
 
 
-def _contents(connection: Connection, path: Path) -> list[Finding]:
+def _contents(connection: Connection, path: Path, tables: Sequence[Table]) -> list[Finding]:
     if not check_format(connection, path):
         return [Finding(ok=True, what=f"{path} is empty; the server will make its format")]
     verdict = str(connection.pragma("quick_check"))
@@ -73,4 +80,10 @@ def _contents(connection: Connection, path: Path) -> list[Finding]:
                 mend="stop the server and restore the file from a backup",
             )
         ]
-    return [Finding(ok=True, what=f"{path} is sound ({sizes})")]
+    findings = [Finding(ok=True, what=f"{path} is sound ({sizes})")]
+    for table in tables:
+        try:
+            check_table(connection, table)
+        except (Corrupt, SchemaConflict) as error:
+            findings.append(Finding(ok=False, what=error.message, mend="mend the table's file"))
+    return findings

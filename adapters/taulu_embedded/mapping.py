@@ -32,19 +32,19 @@ _TABLE: tuple[_Rule, ...] = (
     (
         _driver.BusyError,
         Contention,
-        "is held by another process; send the request again",
+        "is held by another process",
         _BUSY_RETRY_S,
     ),
     (
         _driver.LockedError,
         Contention,
-        "is held by another connection; send the request again",
+        "is held by another connection",
         _BUSY_RETRY_S,
     ),
     (
         _driver.ProtocolError,
         Contention,
-        "could not be locked in turn; send the request again",
+        "could not be locked in turn",
         _BUSY_RETRY_S,
     ),
     (
@@ -110,12 +110,21 @@ _TABLE: tuple[_Rule, ...] = (
 )
 
 
-def to_taulu(error: _driver.DriverError, path: Path) -> TauluError:
-    """Return the error that callers see for one of SQLite's."""
+def to_taulu(
+    error: _driver.DriverError, path: Path, advice: str = "send the request again"
+) -> TauluError:
+    """Return the error that callers see for one of SQLite's.
+
+    Args:
+        error: The driver's.
+        path: The database file.
+        advice: What to do about a lock that others hold; it depends on what was going on.
+    """
     for driver_type, taulu_type, meaning, retry_after_s in _TABLE:
         if isinstance(error, driver_type):
+            to_do = f"; {advice}" if taulu_type is Contention else ""
             return taulu_type(
-                f"{path} {meaning} (SQLite: {error})",
+                f"{path} {meaning}{to_do} (SQLite: {error})",
                 details={"file": str(path)},
                 retry_after_s=retry_after_s,
             )
@@ -130,6 +139,15 @@ def internal(error: Exception) -> TauluError:
         # Values of a type that the table does not declare; the gateway refuses them earlier.
         return InvalidArgument(f"a value is not of its column's type: {error}")
     return Internal(f"{type(error).__name__} in the embedded adapter: {error}")
+
+
+def not_prepared(table: str, path: Path, error: TauluError) -> Contention:
+    """Return the error of a table that could not be described while others wrote."""
+    return Contention(
+        f"table {table} could not be prepared, for {path} was being written by others all the "
+        "time; see which processes have it open, and start the server again",
+        details={"file": str(path), "reason": error.message},
+    )
 
 
 def config_error(path: Path, trouble: str) -> ConfigError:

@@ -18,6 +18,7 @@ SQLITE_MIN = (3, 51, 3)
 _SETUP_WAIT_MS = 10_000
 """How long opening waits for another process that is making the same file."""
 _WAL_BYTES_KEPT = 64 * 1024 * 1024
+_START_AGAIN = "see which processes have it open, and start the server again"
 _MODES = {Durability.FULL: "FULL", Durability.NORMAL: "NORMAL"}
 
 
@@ -36,20 +37,50 @@ def check_sqlite(version: str) -> None:
         )
 
 
+def check_place(path: Path) -> None:
+    """Look whether a database file can be at a path; change nothing.
+
+    Raises:
+        ConfigError: Its folder cannot be made or written, or the path is a folder itself.
+    """
+    if path.is_dir():
+        raise config_error(path, "is a folder; set `path` to a file in it")
+    nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    if not nearest.is_dir():
+        raise config_error(path, f"cannot be made: {nearest} is no folder; choose another `path`")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise config_error(path, f"needs {nearest}, which may not be written; mend its rights")
+
+
 def make_folder(path: Path) -> None:
     """Make the folder of the database file.
 
     Raises:
         ConfigError: It cannot be made, or the path is a folder itself.
     """
-    if path.is_dir():
-        raise config_error(path, "is a folder; set `path` to a file in it")
+    check_place(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise config_error(path, f"cannot be made: {error}; choose another `path`") from error
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise config_error(path, "is in a folder that may not be written; mend its rights")
+
+
+def check_made(path: Path) -> None:
+    """Look whether the file is still there that another worker of this server has made.
+
+    Raises:
+        ConfigError: It is not, or it is empty.
+    """
+    try:
+        if path.stat().st_size:
+            return
+    except FileNotFoundError:
+        pass
+    raise config_error(
+        path,
+        "was deleted, moved away or emptied while the server ran, and an empty store in its place "
+        "would hide that; put it back or restore it, and start the server again",
+    )
 
 
 def open_writer(settings: EmbeddedSettings) -> Connection:
@@ -64,7 +95,7 @@ def open_writer(settings: EmbeddedSettings) -> Connection:
     try:
         connection = Connection(settings.path, read_only=False)
     except DriverError as error:
-        raise to_taulu(error, settings.path) from error
+        raise to_taulu(error, settings.path, _START_AGAIN) from error
     try:
         connection.wait_for_locks(_SETUP_WAIT_MS)
         _check_or_make_format(connection, settings.path)
@@ -76,7 +107,7 @@ def open_writer(settings: EmbeddedSettings) -> Connection:
         ) from error
     except DriverError as error:
         connection.close()
-        raise to_taulu(error, settings.path) from error
+        raise to_taulu(error, settings.path, _START_AGAIN) from error
     except BaseException:
         connection.close()
         raise
@@ -89,7 +120,7 @@ def open_reader(path: Path) -> Connection:
         connection = Connection(path, read_only=True)
         connection.wait_for_locks(_SETUP_WAIT_MS)
     except DriverError as error:
-        raise to_taulu(error, path) from error
+        raise to_taulu(error, path, _START_AGAIN) from error
     return connection
 
 

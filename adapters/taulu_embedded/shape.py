@@ -9,6 +9,7 @@ from taulu.codec import KeyCodec, RowCodec
 from taulu.model import Table
 from taulu.spi import merged_shape, parse_shape, shape_of
 from taulu_embedded import statements
+from taulu_embedded._driver import Connection
 from taulu_embedded.tokens import TokenBook
 from taulu_embedded.transaction import Transaction
 
@@ -54,3 +55,15 @@ def store_table(transaction: Transaction, table: Table, token_window_us: int) ->
         rows=RowCodec(table),
         tokens=TokenBook(table_id, table.full_name, token_window_us),
     )
+
+
+def check_table(connection: Connection, table: Table) -> None:
+    """Look whether a table fits what is stored of it, if anything is; change nothing.
+
+    Raises:
+        SchemaConflict: The message names every difference and what to do.
+    """
+    found = connection.one(statements.TABLE_BY_NAME, table.full_name)
+    if found is not None:
+        stored = parse_shape(found[1], table, _PLACE)
+        merged_shape(table, stored, shape_of(table), _PLACE)

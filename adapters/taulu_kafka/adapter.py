@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from taulu.model import (
@@ -27,7 +27,7 @@ from taulu_kafka._driver import Admin, DriverError, Place
 from taulu_kafka.appending import Appender
 from taulu_kafka.ends import Ends
 from taulu_kafka.examination import examine
-from taulu_kafka.mapping import to_taulu
+from taulu_kafka.mapping import START_THEM, to_taulu
 from taulu_kafka.partitions import Partitions
 from taulu_kafka.readers import Readers
 from taulu_kafka.reading import PageRead
@@ -35,7 +35,7 @@ from taulu_kafka.records import RecordCodec
 from taulu_kafka.sender import Sender
 from taulu_kafka.settings import ADAPTER_NAME, KafkaSettings, parse_settings
 from taulu_kafka.tails import Tails
-from taulu_kafka.topics import plan_topic, prepare_topic, wrong_options
+from taulu_kafka.topics import TopicPlan, plan_topic, prepare_topic, wrong_options
 
 _OPEN_S = 10.0
 _CLOSE_S = 3.0
@@ -92,7 +92,7 @@ class KafkaAdapter(Adapter):
             sender = Sender(settings.producer_config())
             tails = Tails(settings.consumer_config())
         except DriverError as error:
-            raise to_taulu(error, f"Kafka at {settings.servers}") from error
+            raise to_taulu(error, f"Kafka at {settings.servers}", START_THEM) from error
         readers = Readers(
             settings.reader_config(), settings.readers, settings.read_queue_max, clock.monotonic
         )
@@ -115,18 +115,18 @@ class KafkaAdapter(Adapter):
             asyncio.to_thread(running.tails.stop), asyncio.to_thread(running.readers.stop)
         )
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`."""
         window_us = int(self._environment.token_window_s * _MICROSECONDS)
         since_ms = (self._clock.now_us() - window_us) // 1_000
-        return await asyncio.to_thread(examine, self._settings, since_ms)
+        plans = [self._plan(table) for table in tables]
+        return await asyncio.to_thread(examine, self._settings, plans, since_ms)
 
     def _wrong_options(self, table: Table) -> list[str]:
         return wrong_options(table)
 
     async def _prepare(self, table: Table) -> None:
-        window_s = self._environment.token_window_s
-        plan = plan_topic(table, self._settings.topic_prefix, window_s)
+        plan = self._plan(table)
         for other, codec in self._codecs.items():
             if codec.topic == plan.name and other != table.full_name:
                 raise ConfigError(
@@ -136,6 +136,9 @@ class KafkaAdapter(Adapter):
                 )
         await asyncio.to_thread(prepare_topic, self._running.admin, plan)
         self._codecs[table.full_name] = RecordCodec(table, plan.name)
+
+    def _plan(self, table: Table) -> TopicPlan:
+        return plan_topic(table, self._settings.topic_prefix, self._environment.token_window_s)
 
     async def _append_records(
         self, operation: AppendRecords, table: Table, context: Context

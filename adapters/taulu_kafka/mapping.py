@@ -62,15 +62,21 @@ _FAILED: dict[str, _Rule] = {
 """Errors that say nothing about what was written."""
 
 
-def to_taulu(error: DriverError, what: str) -> TauluError:
+START_THEM = "; start the brokers, or mend `servers`"
+"""What to do about trouble that may pass, where a gateway starts."""
+
+
+def to_taulu(error: DriverError, what: str, advice: str = "") -> TauluError:
     """Return the error that callers see when nothing was being written.
 
     Args:
         error: The driver's.
         what: What it befell, to begin the message with.
+        advice: What to do about trouble that may pass, to follow its meaning.
     """
     kind, meaning = _REFUSED.get(error.name) or _FAILED.get(error.name) or _unknown(error)
-    return _made(kind, f"{what} {meaning}", error)
+    to_do = advice if kind is Unavailable else ""
+    return _made(kind, f"{what} {meaning}{to_do}", error)
 
 
 def to_taulu_after_send(error: DriverError, what: str) -> TauluError:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from taulu.model import ConfigError, SchemaConflict, Table, Unavailable
 from taulu_kafka._driver import Admin, DriverError, PartitionState
-from taulu_kafka.mapping import to_taulu
+from taulu_kafka.mapping import START_THEM, to_taulu
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _REQUEST_S = 5.0
@@ -107,7 +107,7 @@ def prepare_topic(admin: Admin, plan: TopicPlan) -> None:
             _create(admin, plan)
         wrong = differences(plan, *_settled(admin, plan))
     except DriverError as error:
-        raise to_taulu(error, f"topic {plan.name}") from error
+        raise to_taulu(error, f"topic {plan.name}", START_THEM) from error
     if wrong:
         raise SchemaConflict(
             f"topic {plan.name} does not fit its table: {'; '.join(wrong)}; alter the topic, or "

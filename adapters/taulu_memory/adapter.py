@@ -119,7 +119,7 @@ class MemoryAdapter(Adapter):
             self._cache.tier.forget()
             self._cache.carrier.cut()
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`."""
         return [Finding(ok=True, what="tables are held in memory, and gone when the server ends")]
 

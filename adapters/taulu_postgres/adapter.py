@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -103,9 +103,9 @@ class PostgresAdapter(Adapter):
         await self._follower.close()
         await self._database.close()
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`. It needs no `open`, and works beside a running server."""
-        return await examine(self._settings)
+        return await examine(self._settings, tables)
 
     def refusals(self, table: Table) -> list[str]:
         """See `Adapter.refusals`."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from taulu.model import Clock, ConfigError, DeadlineExceeded, Table, TauluError, Unavailable
 from taulu_postgres._driver import Call, DriverError, SqlRow
 from taulu_postgres.dialect import Dialect
-from taulu_postgres.mapping import is_conflict, is_lost, to_taulu
+from taulu_postgres.mapping import SEND_AGAIN, START_AGAIN, is_conflict, is_lost, to_taulu
 from taulu_postgres.names import Names
 from taulu_postgres.pool import Pool, PoolLimits
 from taulu_postgres.preparing import Preparation
@@ -68,7 +68,7 @@ class Database:
             ConfigError: It lets the user not in, or cannot hold every string.
         """
         deadline = self._clock.monotonic() + self._connect_s_max
-        (rows,) = await self.read([_SETTINGS], deadline)
+        (rows,) = await self.read([_SETTINGS], deadline, START_AGAIN)
         found: dict[str, str] = dict(rows)
         encoding = found.get("server_encoding", ENCODING)
         if encoding != ENCODING:
@@ -92,7 +92,9 @@ class Database:
         for pool in (self.pool, *self.standbys):
             await pool.close()
 
-    async def read(self, calls: Sequence[Call], deadline: float) -> list[list[SqlRow]]:
+    async def read(
+        self, calls: Sequence[Call], deadline: float, advice: str = SEND_AGAIN
+    ) -> list[list[SqlRow]]:
         """Send statements that change nothing; send them again when a connection is lost.
 
         Raises:
@@ -104,13 +106,13 @@ class Database:
                 async with self.pool.connection(deadline) as connection:
                     return await connection.ask(calls, self.pool.left_s(deadline))
             except TimeoutError as error:
-                raise self.too_late() from error
+                raise self.too_late(advice) from error
             except DriverError as error:
                 is_last = turn == _TRIES_MAX - 1
                 if is_last or not (is_lost(error) or is_conflict(error)):
-                    raise to_taulu(error, self.place) from error
+                    raise to_taulu(error, self.place, advice) from error
             await asyncio.sleep(_REST_S * (turn + 1))
-        raise self.too_late()
+        raise self.too_late(advice)
 
     async def prepare(self, table: Table, window_us: int) -> StoredTable:
         """Make a table or check it; try again when other gateways do the same.
@@ -127,18 +129,19 @@ class Database:
                     work = Preparation(connection, self._names, self.dialect, left_s)
                     return await work.prepare(table, window_us)
             except TimeoutError as error:
-                raise self.too_late() from error
+                raise self.too_late(START_AGAIN) from error
             except DriverError as error:
-                last = to_taulu(error, self.place)
+                last = to_taulu(error, self.place, START_AGAIN)
                 if not (is_lost(error) or is_conflict(error)):
                     raise last from error
             await asyncio.sleep(_REST_S * (turn + 1))
         raise last
 
-    def too_late(self) -> DeadlineExceeded:
+    def too_late(self, advice: str = SEND_AGAIN) -> DeadlineExceeded:
         """Return the refusal of what found no answer in time and changed nothing."""
+        if advice == SEND_AGAIN:
+            advice = "; allow more time, or ask for less at once"
         return DeadlineExceeded(
-            f"{self.place} did not answer before the deadline; nothing was changed; allow more "
-            "time, or ask for less at once",
+            f"{self.place} did not answer before the deadline, and nothing was changed{advice}",
             details={"database": self.place},
         )

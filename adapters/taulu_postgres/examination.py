@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from taulu.model import Corrupt, SchemaConflict, Table
 from taulu.spi import Finding
 from taulu_postgres._driver import Call, Connection, DriverError
 from taulu_postgres.database import ENCODING
 from taulu_postgres.dialect import Dialect
 from taulu_postgres.mapping import to_taulu
 from taulu_postgres.names import Names
+from taulu_postgres.preparing import Preparation
 from taulu_postgres.server import VERSION, Server
 from taulu_postgres.settings import PostgresSettings
 
 _GIVE_UP_S = 5.0
 
 
-async def examine(settings: PostgresSettings) -> list[Finding]:
-    """Look the database over, without changing it."""
+async def examine(settings: PostgresSettings, tables: Sequence[Table]) -> list[Finding]:
+    """Look the database over, and whether tables fit what it holds, without changing it."""
     server = Server(settings)
     try:
         connection = await server.connect(min(_GIVE_UP_S, settings.connect_timeout_s))
@@ -24,7 +28,8 @@ async def examine(settings: PostgresSettings) -> list[Finding]:
     try:
         dialect = server.dialect
         assert dialect is not None  # noqa: S101 - known since it is connected
-        return await _look(connection, dialect, settings)
+        look = Preparation(connection, Names.of(settings), dialect, _GIVE_UP_S)
+        return [*await _look(connection, dialect, settings), *await _misfits(look, tables)]
     except (DriverError, TimeoutError) as error:
         return [_unreachable(server, error)]
     finally:
@@ -34,8 +39,10 @@ async def examine(settings: PostgresSettings) -> list[Finding]:
 def _unreachable(server: Server, error: DriverError | TimeoutError) -> Finding:
     what = f"{server.place} did not answer in time"
     if isinstance(error, DriverError):
-        what = to_taulu(error, server.place).message
-    return Finding(ok=False, what=what, mend="check address, user, password and pg_hba.conf")
+        what = to_taulu(error, server.place, advice="").message
+    return Finding(
+        ok=False, what=what, mend="start it, or mend address, user, password or pg_hba.conf"
+    )
 
 
 async def _look(
@@ -58,6 +65,16 @@ async def _encoding(connection: Connection) -> list[Finding]:
         return []
     what = f"the database is encoded in {encoding}, which cannot hold every string"
     return [Finding(ok=False, what=what, mend=f"create one with ENCODING '{ENCODING}'")]
+
+
+async def _misfits(look: Preparation, tables: Sequence[Table]) -> list[Finding]:
+    findings: list[Finding] = []
+    for table in tables:
+        try:
+            await look.check(table)
+        except (Corrupt, SchemaConflict) as error:
+            findings.append(Finding(ok=False, what=error.message, mend="mend the table's file"))
+    return findings
 
 
 async def _rights(connection: Connection, names: Names) -> Finding:

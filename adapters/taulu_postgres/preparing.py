@@ -72,6 +72,18 @@ class Preparation:
             await self._run("COMMIT")
         return self._stored(table, table_id, complete, window_us)
 
+    async def check(self, table: Table) -> None:
+        """Look whether a table fits what is stored of it, if anything is; change nothing.
+
+        Raises:
+            SchemaConflict: It does not.
+        """
+        found = await self._described(table) if await self._is_begun() else None
+        if found is None:
+            await self._refuse_stranger(table)
+        else:
+            merged(table, found[1], describe(table))
+
     def _stored(
         self, table: Table, table_id: int, description: Description, window_us: int
     ) -> StoredTable:

@@ -105,7 +105,7 @@ class RedisAdapter(Adapter):
             try:
                 await node.exchange([("PING",)], deadline)
             except Broken as broken:
-                raise mapping.unreachable(str(broken)) from broken
+                raise mapping.unreachable(str(broken), mapping.START_IT) from broken
 
     async def _discover(self) -> None:
         """Find the servers; no call waits yet, so that one which is slow may be asked again.
@@ -128,9 +128,9 @@ class RedisAdapter(Adapter):
         await self._carrier.close()
         await self._topology.close()
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`."""
-        return await examine(self._settings, _topology(self._settings, self._clock))
+        return await examine(self._settings, _topology(self._settings, self._clock), tables)
 
     def shared_cache(self) -> SharedCache:
         """See `Adapter.shared_cache`; any set-up will do for a cache, the weakest too."""
@@ -157,7 +157,8 @@ class RedisAdapter(Adapter):
     async def _prepare(self, table: Table) -> None:
         layout = layout_of(table)
         key = layout.spots.description
-        wish = Wish(self._clock.monotonic() + _SETUP_S_MAX, is_write=False)
+        deadline = self._clock.monotonic() + _SETUP_S_MAX
+        wish = Wish(deadline, is_write=False, advice=mapping.START_IT)
         for _ in range(_DESCRIBE_ATTEMPTS_MAX):
             stored = cast("bytes | None", await self._calls.one(Command(key, ("GET", key)), wish))
             wanted = merged(layout, stored)

@@ -58,6 +58,8 @@ class Wish:
     """When all servers that answered were known to be primary; filled in by the run."""
     is_once: bool = False
     """Whether a command that may have been carried out must not be sent again."""
+    advice: str = mapping.REPEAT
+    """What to do when no server can be reached; it is for whoever waits for the batch."""
     is_hurried: bool = False
     """Whether the time is too short to find the primaries first: the known ones are asked, and
     a search may take half of what is left when they fail."""
@@ -263,4 +265,4 @@ def _outcome(item: _Item, wish: Wish) -> Reply | TauluError:
         return mapping.unknown(item.trouble)
     if item.is_done:
         return item.answer
-    return item.refusal or mapping.unreachable(item.trouble)
+    return item.refusal or mapping.unreachable(item.trouble, wish.advice)

@@ -50,8 +50,8 @@ class Cluster:
             views = [read_view(replies[0], address) for address, replies in found.items()]
             if not views:
                 raise Unavailable(
-                    f"no node of the cluster at {', '.join(self._settings.nodes)} answers; send "
-                    "the request again",
+                    f"no node of the cluster at {', '.join(self._settings.nodes)} answers; start "
+                    "them, or mend `nodes`",
                     retry_after_s=_RETRY_S,
                 )
             view = max(views, key=lambda view: (view.epoch, len(view.slots)))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import cast
 
-from taulu.model import TauluError
+from taulu.model import Corrupt, SchemaConflict, Table, TauluError
 from taulu.spi import Finding
-from taulu_redis._driver import DriverError, Reply
+from taulu_redis._driver import DriverError, Reply, ReplyError
 from taulu_redis.greeting import CHECKED, config_of, facts_of, troubles_of
+from taulu_redis.layout import Layout, layout_of, merged
 from taulu_redis.node import ask
 from taulu_redis.settings import Address, Durability, Mode, RedisSettings
 from taulu_redis.topology import Topology
@@ -16,13 +19,19 @@ from taulu_redis.topology import Topology
 _ANSWER_S_MAX = 3.0
 
 
-async def examine(settings: RedisSettings, topology: Topology) -> list[Finding]:
-    """Look the servers over, without changing them; closes the topology that it was given."""
+async def examine(
+    settings: RedisSettings, topology: Topology, tables: Sequence[Table]
+) -> list[Finding]:
+    """Look the servers over, and whether tables fit what they hold, without changing them.
+
+    Closes the topology that it was given.
+    """
     findings: list[Finding] = []
     try:
         await topology.discover()
         for node in topology.primaries():
             findings += await _server(node.address, settings)
+        findings += await _misfits(settings, topology, tables)
     except TauluError as error:
         findings.append(
             Finding(ok=False, what=error.message, mend="start the servers, or mend `nodes`")
@@ -85,8 +94,42 @@ async def _ask(address: Address, settings: RedisSettings) -> list[Reply] | Findi
 def replicas_in(facts: Mapping[str, str]) -> list[Address]:
     """Return the replicas in a primary's INFO, as `slave0:ip=10.0.0.2,port=6379,state=online,…`."""
     lines = [text for name, text in facts.items() if name[:5] == "slave" and name[5:].isdecimal()]
-    parts = [dict(part.partition("=")[::2] for part in line.split(",")) for line in lines]
+    parts = [dict(part.split("=", 1) for part in line.split(",")) for line in lines]
     return [Address(each["ip"], int(each["port"])) for each in parts]
+
+
+async def _misfits(
+    settings: RedisSettings, topology: Topology, tables: Sequence[Table]
+) -> list[Finding]:
+    layouts: dict[Address, list[Layout]] = {}
+    for layout in map(layout_of, tables):
+        address = topology.node_of(layout.spots.description).address
+        layouts.setdefault(address, []).append(layout)
+    findings: list[Finding] = []
+    for address, placed in layouts.items():
+        # A server that does not answer has been told of.
+        with contextlib.suppress(DriverError, OSError, TimeoutError):
+            async with asyncio.timeout(settings.connect_timeout_s + _ANSWER_S_MAX):
+                commands = [("GET", layout.spots.description) for layout in placed]
+                replies = await ask(address, settings, commands)
+                findings += [
+                    finding
+                    for layout, reply in zip(placed, replies, strict=True)
+                    for finding in _misfit(layout, reply)
+                ]
+    return findings
+
+
+def _misfit(layout: Layout, stored: Reply) -> list[Finding]:
+    name = layout.table.full_name
+    if isinstance(stored, ReplyError):
+        what = f"whether table {name} fits what is stored cannot be seen (Redis: {stored.text})"
+        return [Finding(ok=False, what=what, mend="see the README for the rights of the user")]
+    try:
+        merged(layout, cast("bytes | None", stored))
+    except (Corrupt, SchemaConflict) as error:
+        return [Finding(ok=False, what=error.message, mend="mend the table's file")]
+    return []
 
 
 def _replicas(address: Address, facts: Mapping[str, str], settings: RedisSettings) -> list[Finding]:

@@ -59,10 +59,16 @@ def to_taulu(refusal: ReplyError, where: str) -> TauluError:
     return error
 
 
-def unreachable(trouble: str) -> Unavailable:
+REPEAT = "send the request again"
+"""What to do when no server is reached, where a request was sent."""
+START_IT = "start it, or mend `nodes` and the log-in"
+"""What to do about it where a gateway starts."""
+
+
+def unreachable(trouble: str, advice: str = REPEAT) -> Unavailable:
     """Return the error of a call that reached no server, and so changed nothing."""
     return Unavailable(
-        f"Redis cannot be reached ({trouble}); send the request again",
+        f"Redis cannot be reached ({trouble}); {advice}",
         retry_after_s=_FAILOVER_RETRY_S,
     )
 

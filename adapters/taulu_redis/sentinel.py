@@ -43,7 +43,7 @@ class Sentinels:
             if primary is None:
                 raise Unavailable(
                     f"no sentinel of {', '.join(self._settings.nodes)} names a primary of "
-                    f"{service!r}; send the request again",
+                    f"{service!r}; start them, or mend `nodes` and `service`",
                     retry_after_s=_RETRY_S,
                 )
             self._check_replicas([replies[1] for replies in found.values()])

@@ -29,6 +29,8 @@ class Exit(IntEnum):
     """The gateway cannot be reached or is too busy, or a write's fate is unknown."""
     DEFECT = 5
     """An operator is needed: damage, a full disk, or a defect."""
+    UNREAD = 141
+    """Whoever read the output went away, as `head` does; shells say 128 and SIGPIPE of it."""
 
 
 _CODES: tuple[tuple[type[TauluError], Exit], ...] = (
@@ -44,7 +46,7 @@ _CODES: tuple[tuple[type[TauluError], Exit], ...] = (
 EPILOG = (
     "Exit codes: 0 done, 1 refused or a condition failed, 2 wrong usage, file or settings, "
     "3 no such row or table, 4 not reachable or the outcome is unknown: send it again, "
-    "5 damage or a defect."
+    "5 damage or a defect, 141 whoever read the output went away."
 )
 
 

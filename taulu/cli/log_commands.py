@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
+from taulu.cli.blocks import Blocks, print_all
 from taulu.cli.options import (
     ADDRESS,
     TIMEOUT_S,
@@ -21,7 +22,9 @@ from taulu.cli.options import (
 from taulu.cli.output import Output
 from taulu.cli.values import row_from_text, row_to_json
 from taulu.model.errors import InvalidArgument
-from taulu_client import Appended, Client, LogRecord
+from taulu_client import Appended, Client, LogRecord, LogTable
+
+_FACTS = ("partition", "offset", "append_time")
 
 app = typer.Typer(no_args_is_help=True, help="Append to logs and read them.")
 
@@ -79,23 +82,42 @@ def read(
     if follow and partition is None:
         raise typer.BadParameter("--follow needs --partition")
     moment = None if time is None else _moment(time)
-    output = Output(as_json)
+
+    def records_of(log: LogTable, number: int) -> AsyncGenerator[LogRecord]:
+        return log.read(
+            number, offset=offset, time=moment, latest=latest, follow=follow, limit=limit
+        )
 
     async def use(client: Client) -> None:
         log = client.log(table)
+        if follow and partition is not None:
+            await _follow(records_of(log, partition), Output(as_json))
+            return
         count = await log.partition_count()
-        for number in range(count) if partition is None else (partition,):
-            records = log.read(
-                number, offset=offset, time=moment, latest=latest, follow=follow, limit=limit
-            )
-            async with aclosing(records):
-                async for record in records:
-                    output.record(_described(record))
-                    if follow:
-                        output.end()
+        parts = [records_of(log, n) for n in (range(count) if partition is None else [partition])]
+        info = await client.describe(table)
+        blocks = Blocks([*_FACTS, *(column.name for column in info.columns)], as_json)
+        async with aclosing(_one_after_another(parts)) as records:
+            await print_all(records, blocks, f"reading {table}", limit=None)
 
     with_client(address, timeout, use)
-    output.end()
+
+
+async def _follow(records: AsyncGenerator[LogRecord], output: Output) -> None:
+    """Print each record at once."""
+    async with aclosing(records):
+        async for record in records:
+            output.record(_described(record))
+            output.end()
+
+
+async def _one_after_another(
+    partitions: Iterable[AsyncGenerator[LogRecord]],
+) -> AsyncGenerator[Mapping[str, object]]:
+    for records in partitions:
+        async with aclosing(records):
+            async for record in records:
+                yield _described(record)
 
 
 def _moment(text: str) -> datetime:

@@ -42,7 +42,6 @@ def main() -> None:
         sys.stderr.write(f"taulu: {error.message}\n")
         raise SystemExit(exit_of(error)) from None
     except OSError as error:
-        # A broken pipe is dealt with by typer: whoever read has had enough.
         sys.stderr.write(f"taulu: the system refused to read or write: {error}\n")
         raise SystemExit(Exit.FAILED) from None
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from taulu.cli.blocks import Blocks, print_all
 from taulu.cli.exits import Exit
 from taulu.cli.options import (
     ADDRESS,
@@ -131,7 +132,7 @@ def query(
             consistency=level_of(consistency),
         )
         async with aclosing(rows):
-            await _print_all(rows, info, Output(as_json))
+            await _print_rows(rows, info, column, as_json, limit)
 
     with_client(address, timeout, use)
 
@@ -151,29 +152,25 @@ def scan(
         info = await client.describe(table)
         rows = client.table(table).scan(segments=segments, columns=column or ())
         async with aclosing(rows):
-            await _print_all(rows, info, Output(as_json), limit)
+            await _print_rows(rows, info, column, as_json, limit)
 
     with_client(address, timeout, use)
 
 
-async def _print_all(
-    items: AsyncIterator[_Item], info: TableInfo, output: Output, limit: int | None = None
+async def _print_rows(
+    items: AsyncIterator[_Item], info: TableInfo, columns: Columns, as_json: bool, limit: int | None
 ) -> None:
-    shown: list[dict[str, Any]] = []
-    count = 0
-    with progress(f"reading {info.name}") as bar:
-        task = bar.add_task("", total=limit)
-        async for item in items:
-            count += 1
-            bar.advance(task)
-            if output.as_json:
-                output.record(_described(item))
-            else:
-                shown.append({**row_to_json(item.row), "version": item.version})
-            if limit is not None and count >= limit:
-                break
-    output.rows(shown)
-    output.say("1 row" if count == 1 else f"{count} rows")
+    """Print rows while they come; a grid has the columns that were asked for, or all."""
+    wanted = {column.name for column in info.columns if column.role != "data"}
+    wanted.update(columns or (column.name for column in info.columns))
+    names = [column.name for column in info.columns if column.name in wanted]
+    records = (
+        _described(item) if as_json else {**row_to_json(item.row), "version": item.version}
+        async for item in items
+    )
+    blocks = Blocks([*names, "version"], as_json)
+    count = await print_all(records, blocks, f"reading {info.name}", limit)
+    Output(as_json).say("1 row" if count == 1 else f"{count} rows")
 
 
 def _described(item: _Item) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -11,7 +12,9 @@ import typer
 from taulu.cli.exits import Exit
 from taulu.cli.options import ADDRESS, TIMEOUT_S, Address, AsJson, Timeout, with_client
 from taulu.cli.output import Output
-from taulu.schema import check_tables, load_settings, load_tables
+from taulu.cli.storage import Storage
+from taulu.model.table import Table
+from taulu.schema import Settings, check_tables, load_settings, load_tables
 from taulu.server.serve import run_server
 
 SETTINGS_FILE = Path("taulu.yaml")
@@ -87,26 +90,49 @@ def list_tables(
 @schema_app.command()
 def check(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders of table YAML.")],
+    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check table files, with file, line and column of everything that is wrong."""
-    problems = check_tables(paths)
+    """Check table files: each by itself, and all against the storage of a settings file.
+
+    What is wrong in a file is told with its line and column. No backend is asked.
+    """
     output = Output(as_json)
+    problems = check_tables(paths)
     for problem in problems:
         if as_json:
-            output.record(
-                {
-                    "file": problem.file,
-                    "line": problem.line,
-                    "column": problem.column,
-                    "message": problem.message,
-                }
-            )
+            _tell_json(output, problem.message, problem.file, problem.line, problem.column)
         else:
             typer.echo(str(problem), err=True)
     if problems:
         raise typer.Exit(Exit.USAGE)
-    output.say(sound(len(load_tables(paths))))
+    tables, file = load_tables(paths), given_or_here(config)
+    refused = [] if file is None else _refused(tables, load_settings(file))
+    for message in refused:
+        if as_json:
+            _tell_json(output, message)
+        else:
+            typer.echo(message, err=True)
+    if refused:
+        raise typer.Exit(Exit.USAGE)
+    output.say(sound(len(tables)) + ("" if file is None else f", also on the storage of {file}"))
+
+
+def _refused(tables: Sequence[Table], settings: Settings) -> list[str]:
+    storage = Storage.of(settings)
+    named = {table.storage for table in tables}
+    troubles = [error.message for name, error in storage.troubles.items() if name in named]
+    return troubles + [refusal.what for refusal in storage.refusals(tables)]
+
+
+def _tell_json(
+    output: Output,
+    message: str,
+    file: str | None = None,
+    line: int | None = None,
+    column: int | None = None,
+) -> None:
+    output.record({"file": file, "line": line, "column": column, "message": message})
 
 
 def sound(count: int) -> str:

@@ -19,7 +19,6 @@ from taulu.cache.shared import Shared
 from taulu.cache.stats import CacheStats
 from taulu.codec import KeyCodec
 from taulu.model.consistency import Level
-from taulu.model.errors import ConfigError
 from taulu.model.table import CachePolicy, Kind, Table
 from taulu.policy.caching import Caching, StoreReader
 from taulu.policy.warm_up import WarmUp
@@ -27,7 +26,7 @@ from taulu.policy.write_through import WriteThrough
 from taulu.spi.adapter import Adapter, Environment
 from taulu.spi.capabilities import Feature
 from taulu.spi.context import Handler
-from taulu.spi.shared_cache import Carrier, SharedCache
+from taulu.spi.shared_cache import Carrier
 
 
 def cache_refusals(table: Table, adapter: Adapter, *, has_shared: bool) -> list[str]:
@@ -59,7 +58,6 @@ async def open_room(
     """Open what the caches of a worker share, and close it at the end.
 
     Raises:
-        ConfigError: The target of the shared tier cannot be one.
         Unavailable: The other gateways cannot be told of this one.
     """
     if not is_needed:
@@ -77,7 +75,8 @@ async def open_room(
             me = member_name(environment.worker)
             room.local_channel = await _opened(stack, room, carrier, me, skew_s=0.0)
         if shared is not None:
-            room.shared = _shared_cache(options.shared, shared)
+            room.shared = shared.shared_cache()
+        if room.shared is not None:
             me = f"{environment.server_id}-{environment.worker}"
             carrier = room.shared.carrier
             skew_s = options.clock_skew_s
@@ -93,16 +92,6 @@ async def _tasks() -> AsyncGenerator[asyncio.TaskGroup]:
             yield tasks
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
-
-
-def _shared_cache(name: str, adapter: Adapter) -> SharedCache:
-    found = adapter.shared_cache()
-    if found is None:
-        raise ConfigError(
-            f"`cache.shared` names storage {name!r}, but adapter {adapter.name!r} cannot be a "
-            "shared cache; name a target whose adapter can, such as redis"
-        )
-    return found
 
 
 async def _opened(

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 
-from taulu.cache import CacheOptions, CacheRoom
+from taulu.cache import CacheRoom
 from taulu.gateway.assembly import Shared, assemble
-from taulu.gateway.caches import cache_refusals, open_room, shared_target
+from taulu.gateway.caches import open_room, shared_target
 from taulu.gateway.gateway import Binding, Gateway
+from taulu.gateway.options import GatewayOptions
+from taulu.gateway.refusals import load_refusals
 from taulu.model.errors import ConfigError
 from taulu.model.table import Table
 from taulu.policy.admission import Gate
 from taulu.spi.adapter import Adapter, Environment
 from taulu.spi.registry import load_adapter
-
-
-@dataclass(frozen=True, slots=True)
-class StorageTarget:
-    """A named place for tables: an adapter and its options."""
-
-    adapter: str
-    options: Mapping[str, object] = field(default_factory=dict[str, object])
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayOptions:
-    """What a gateway needs to know besides its tables."""
-
-    storage: Mapping[str, StorageTarget]
-    """Storage targets by the name that tables use."""
-    calls_max: int = 512
-    """How many calls one worker carries out at once."""
-    cache: CacheOptions = field(default_factory=CacheOptions)
-    """How tables are cached that ask for it."""
 
 
 @asynccontextmanager
@@ -51,7 +32,9 @@ async def open_gateway(
         Unavailable: A backend cannot be reached.
     """
     adapters = _make_adapters(tables, options, environment)
-    _check_tables(tables, adapters, options.cache)
+    refusals = load_refusals(tables, options, adapters)
+    if refusals:
+        raise ConfigError("\n".join(refusal.what for refusal in refusals))
     gate = Gate(options.calls_max)
     window_us = int(environment.token_window_s * 1_000_000)
     tier = shared_target(options.cache, tables)
@@ -89,37 +72,11 @@ def _warm_up(bindings: Iterable[Binding], room: CacheRoom) -> None:
 def _make_adapters(
     tables: Sequence[Table], options: GatewayOptions, environment: Environment
 ) -> dict[str, Adapter]:
-    wanted = [(f"table {table.full_name}", table.storage) for table in tables]
-    tier = shared_target(options.cache, tables)
-    if tier:
-        wanted.append(("`cache.shared`", tier))
+    """Return the adapter of every target that is needed; one that is not set has none."""
+    needed = [table.storage for table in tables] + [shared_target(options.cache, tables)]
     adapters: dict[str, Adapter] = {}
-    for who, name in wanted:
+    for name in dict.fromkeys(needed):
         target = options.storage.get(name)
-        if target is None:
-            known = ", ".join(sorted(options.storage)) or "none"
-            raise ConfigError(
-                f"{who} names storage {name!r}, which the settings do not have; they have: {known}",
-                details={"storage": name},
-            )
-        if name not in adapters:
-            adapter_type = load_adapter(target.adapter)
-            adapters[name] = adapter_type.create(target.options, environment)
+        if target is not None:
+            adapters[name] = load_adapter(target.adapter).create(target.options, environment)
     return adapters
-
-
-def _check_tables(
-    tables: Sequence[Table], adapters: Mapping[str, Adapter], cache: CacheOptions
-) -> None:
-    refusals: list[str] = []
-    for table in tables:
-        adapter = adapters[table.storage]
-        reasons = adapter.refusals(table)
-        reasons += cache_refusals(table, adapter, has_shared=bool(cache.shared))
-        if reasons:
-            refusals.append(
-                f"table {table.full_name} cannot live on adapter {adapter.name}: "
-                + "; ".join(reasons)
-            )
-    if refusals:
-        raise ConfigError("\n".join(refusals))

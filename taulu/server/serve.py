@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 
@@ -12,6 +11,7 @@ from taulu.model.table import Table
 from taulu.schema import Settings, load_tables
 from taulu.server.grpcio_transport import TransportOptions
 from taulu.server.listener import reserve_port
+from taulu.server.run_folder import run_folder
 from taulu.server.supervisor import Supervisor
 from taulu.server.worker import WorkerOptions
 
@@ -30,13 +30,9 @@ def run_server(settings: Settings, announce: Callable[[str], None]) -> int:
             which. No worker is left running.
     """
     tables = load_tables(settings.tables)
-    with (
-        reserve_port(settings.host, settings.port) as port,
-        # On Linux a socket's path has 107 characters at most: the system's own folder is short.
-        tempfile.TemporaryDirectory(prefix="taulu-") as run_folder,
-    ):
+    with reserve_port(settings.host, settings.port) as port, run_folder() as folder:
         address = f"{settings.listen.rpartition(':')[0]}:{port}"
-        options = worker_options(settings, tables, address, run_folder)
+        options = worker_options(settings, tables, address, folder)
 
         def ready() -> None:
             announce(
@@ -48,27 +44,12 @@ def run_server(settings: Settings, announce: Callable[[str], None]) -> int:
 
 
 def worker_options(
-    settings: Settings, tables: Sequence[Table], address: str, run_folder: str
+    settings: Settings, tables: Sequence[Table], address: str, folder: str
 ) -> WorkerOptions:
     """Return what each worker of a server needs to know."""
     return WorkerOptions(
         tables=tuple(tables),
-        gateway=GatewayOptions(
-            storage={
-                name: StorageTarget(target.adapter, target.options)
-                for name, target in settings.storage.items()
-            },
-            calls_max=settings.limits.concurrent_calls,
-            cache=CacheOptions(
-                near_bytes=settings.cache.near_bytes,
-                shared=settings.cache.shared,
-                loads_max=settings.cache.loads,
-                load_timeout_s=settings.cache.load_timeout / _MICROSECONDS,
-                lease_s=settings.cache.lease / _MICROSECONDS,
-                clock_skew_s=settings.cache.clock_skew / _MICROSECONDS,
-                forget_s=settings.cache.forget / _MICROSECONDS,
-            ),
-        ),
+        gateway=gateway_options(settings),
         transport=TransportOptions(
             address=address,
             request_bytes_max=settings.limits.request_bytes,
@@ -77,11 +58,31 @@ def worker_options(
         ),
         server_id=uuid.uuid4().hex,
         workers=settings.workers,
-        run_folder=run_folder,
+        run_folder=folder,
         token_window_s=settings.token_window / _MICROSECONDS,
         drain_s=settings.drain / _MICROSECONDS,
         log_level=settings.log.level,
         log_json=settings.log.format == "json",
+    )
+
+
+def gateway_options(settings: Settings) -> GatewayOptions:
+    """Return what the settings say of storage, limits and caches."""
+    return GatewayOptions(
+        storage={
+            name: StorageTarget(target.adapter, target.options)
+            for name, target in settings.storage.items()
+        },
+        calls_max=settings.limits.concurrent_calls,
+        cache=CacheOptions(
+            near_bytes=settings.cache.near_bytes,
+            shared=settings.cache.shared,
+            loads_max=settings.cache.loads,
+            load_timeout_s=settings.cache.load_timeout / _MICROSECONDS,
+            lease_s=settings.cache.lease / _MICROSECONDS,
+            clock_skew_s=settings.cache.clock_skew / _MICROSECONDS,
+            forget_s=settings.cache.forget / _MICROSECONDS,
+        ),
     )
 
 

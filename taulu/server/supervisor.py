@@ -43,7 +43,8 @@ class Supervisor:
     """Keeps a number of workers running until it is told to stop.
 
     Workers are spawned, not forked: gRPC's threads do not survive a fork. The first worker
-    starts alone, so that storage is created, and errors are found, once.
+    starts alone, so that storage is created, and errors are found, once; the others, and those
+    that replace a worker, create none.
     """
 
     options: WorkerOptions
@@ -66,7 +67,7 @@ class Supervisor:
             for number in (signal.SIGTERM, signal.SIGINT)
         }
         try:
-            self._start(1)
+            self._start(1, is_first=True)
             self._start(self.count - 1)
             if not self._stopping:
                 ready()
@@ -80,13 +81,15 @@ class Supervisor:
         del number, frame
         self._stopping = True
 
-    def _start(self, count: int) -> None:
+    def _start(self, count: int, *, is_first: bool = False) -> None:
         """Start some workers at once and wait until all of them serve."""
         context = multiprocessing.get_context("spawn")
         started: list[_Worker] = []
         for number in self._free_numbers(count):
             ours, theirs = context.Pipe()
-            process = context.Process(target=run_worker, args=(self.options, number, theirs))
+            process = context.Process(
+                target=run_worker, args=(self.options, number, theirs, is_first)
+            )
             process.start()
             theirs.close()
             started.append(_Worker(number, process, ours))

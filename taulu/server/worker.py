@@ -18,6 +18,7 @@ from taulu.server.counter_service import CounterService
 from taulu.server.data_service import DataService
 from taulu.server.grpcio_transport import GrpcioTransport, TransportOptions
 from taulu.server.log_service import LogService
+from taulu.server.run_folder import joined
 from taulu.spi.adapter import Environment
 from taulu.telemetry import configure_logs
 
@@ -41,16 +42,23 @@ class WorkerOptions:
     log_json: bool
 
 
-def run_worker(options: WorkerOptions, number: int, pipe: Connection) -> None:
+def run_worker(options: WorkerOptions, number: int, pipe: Connection, is_first: bool) -> None:
     """Serve until SIGTERM, or until the supervisor's end of the pipe closes.
 
     Sends one message when it serves, empty, or the error that kept it from serving.
+
+    Args:
+        options: What all workers of the server are told.
+        number: Which of them this is, from 0.
+        pipe: To the supervisor.
+        is_first: Whether it is the first that the server starts.
     """
     configure_logs(options.log_level, as_json=options.log_json)
     # An interrupt from a terminal reaches all processes; the supervisor decides for them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        asyncio.run(_serve(options, number, pipe))
+        with joined(options.run_folder):
+            asyncio.run(_serve(options, _environment(options, number, is_first), pipe))
     except TauluError as error:
         pipe.send(error.message)
     except Exception as error:  # noqa: BLE001 - the supervisor must hear of it, whatever it is
@@ -58,19 +66,23 @@ def run_worker(options: WorkerOptions, number: int, pipe: Connection) -> None:
         pipe.send(f"a worker failed to start: {error!r}; its log has the details")
 
 
-async def _serve(options: WorkerOptions, number: int, pipe: Connection) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    # The supervisor never writes to this pipe: it becomes readable when the supervisor is gone.
-    loop.add_reader(pipe.fileno(), stop.set)
-    environment = Environment(
+def _environment(options: WorkerOptions, number: int, is_first: bool) -> Environment:
+    return Environment(
         server_id=options.server_id,
         token_window_s=options.token_window_s,
         workers=options.workers,
         worker=number,
         run_folder=options.run_folder,
+        makes_storage=is_first,
     )
+
+
+async def _serve(options: WorkerOptions, environment: Environment, pipe: Connection) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    # The supervisor never writes to this pipe: it becomes readable when the supervisor is gone.
+    loop.add_reader(pipe.fileno(), stop.set)
     clock = environment.clock
     async with open_gateway(options.tables, options.gateway, environment) as gateway:
         methods = [

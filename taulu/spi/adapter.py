@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar, cast
 
@@ -53,6 +53,10 @@ class Environment:
     """Which of them this is, counted from 0."""
     run_folder: str = ""
     """A folder for what the workers of this server share while it runs."""
+    makes_storage: bool = True
+    """Whether this is the server's first worker, which makes what its storage lacks. One that
+    comes later finds all of it; where the storage itself is gone, its data is lost, and an empty
+    one in its place would hide that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +123,15 @@ class Adapter(ABC):
         """Make sure that the store can hold the table; see `prepare`."""
 
     @abstractmethod
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """Look the backend over, for `taulu doctor`. Reports trouble instead of raising.
 
         Called on an adapter that was not opened: it connects by itself, gives up within a few
         seconds, and lets go of what it opened.
+
+        Args:
+            tables: What the settings place on this backend, and `refusals` does not refuse. They
+                were not prepared; some may not be there yet.
         """
 
     def capabilities_of(self, table: Table) -> Capabilities:  # noqa: ARG002 - for those that look
@@ -137,7 +145,8 @@ class Adapter(ABC):
     def shared_cache(self) -> SharedCache | None:
         """Return the shared cache that this backend can be; None when it can not.
 
-        Called once the adapter is open; all gateways on the same backend share what it holds.
+        It does no I/O, and is asked of an adapter that is not open, too; what it returns is used
+        once the adapter is. All gateways on the same backend share what it holds.
         """
         return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from taulu.model import (
@@ -163,7 +163,7 @@ class ModelAdapter(Adapter):
 
     async def close(self) -> None: ...
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         return []
 
     async def _prepare(self, table: Table) -> None: ...

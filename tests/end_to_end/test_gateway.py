@@ -52,18 +52,6 @@ def refused(gateway: GatewayProcess) -> tuple[int, str]:
     return process.returncode, gateway.errors()
 
 
-def workers_of(gateway: GatewayProcess) -> list[int]:
-    """Return the pids of a gateway's workers."""
-    assert gateway.process is not None
-    pid = gateway.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [
-        int(child)
-        for child in children
-        if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()
-    ]
-
-
 async def test_workers_share_a_port_and_see_each_others_writes(pair: GatewayProcess) -> None:
     async def use(number: int) -> None:
         # Each client has a connection of its own, and the kernel gives it a worker.
@@ -79,7 +67,7 @@ async def test_workers_share_a_port_and_see_each_others_writes(pair: GatewayProc
 
 
 async def test_a_killed_worker_is_replaced_and_nothing_is_lost(pair: GatewayProcess) -> None:
-    workers = workers_of(pair)
+    workers = pair.worker_pids()
     assert len(workers) == 2
     async with Client(pair.address, timeout_s=30, options=PATIENT) as client:
         counter = client.counter("demo.credits")

@@ -34,6 +34,7 @@ from taulu.model import (
     Reserve,
     ScanRows,
     SchemaConflict,
+    Table,
     TypeName,
     Unavailable,
     WriteRows,
@@ -182,6 +183,9 @@ async def test_a_description_that_does_not_fit_is_refused_with_each_difference(
         assert "partition key" in refused.value.message
         # Both are `bigint` to Cassandra.
         assert "column count is int64" in refused.value.message
+    settings = {**cassandra_node, "keyspace_prefix": PREFIX}
+    findings = await examined(settings, table, other, fresh("orders"))
+    assert [finding.what for finding in findings if not finding.ok] == [refused.value.message]
 
 
 async def test_columns_can_be_added(cassandra_node: Options) -> None:
@@ -212,8 +216,8 @@ async def test_another_programs_table_is_refused(cassandra_node: Options, cql: S
             await adapter.prepare(table)
 
 
-async def examined(options: Options) -> list[Finding]:
-    return list(await CassandraAdapter.create(options, Environment()).examine())
+async def examined(options: Options, *tables: Table) -> list[Finding]:
+    return list(await CassandraAdapter.create(options, Environment()).examine(tables))
 
 
 async def test_doctor_says_what_it_finds(cassandra_node: Options) -> None:

@@ -19,7 +19,14 @@ from taulu.model import (
     WriteOutcomeUnknown,
 )
 from taulu_kafka import KafkaAdapter
-from tests.integration.kafka_parts import append, fresh_prefix, new_record, opened, read_all
+from tests.integration.kafka_parts import (
+    TABLE,
+    append,
+    fresh_prefix,
+    new_record,
+    opened,
+    read_all,
+)
 from tests.testbed.kafka_cluster import KafkaCluster
 
 pytestmark = pytest.mark.xdist_group("kafka")
@@ -160,7 +167,7 @@ async def test_more_tokens_than_are_remembered_are_refused_and_doctor_says_so(
     options = {"tokens_max": 1_000}
     async with opened(kafka_broker.bootstrap, prefix, **options) as (adapter,):
         await append(adapter, *(new_record(n) for n in range(900)))
-        findings = await adapter.examine()
+        findings = await adapter.examine([TABLE])
         assert any("tokens_max" in one.what and not one.ok for one in findings)
         await append(adapter, *(new_record(n) for n in range(150)))
         (refused,) = await append(adapter, new_record(1))

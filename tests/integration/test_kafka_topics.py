@@ -34,7 +34,7 @@ from taulu.model import (
     WriteOutcomeUnknown,
 )
 from taulu.spi import Environment
-from taulu_kafka import KafkaAdapter
+from taulu_kafka import KafkaAdapter, examination
 from tests.integration.kafka_parts import (
     TABLE,
     append,
@@ -185,15 +185,47 @@ async def test_a_log_that_another_gateway_writes_can_be_followed(
         assert [record.offset for record in (await task).records] == [own.offset]
 
 
-async def test_doctor_says_what_it_found(kafka_broker: KafkaCluster) -> None:
-    prefix = fresh_prefix()
-    async with opened(kafka_broker.bootstrap, prefix) as (adapter,):
-        findings = await adapter.examine()
+async def test_doctor_looks_at_the_topics_of_its_tables_and_at_no_others(
+    kafka_broker: KafkaCluster,
+) -> None:
+    servers, prefix = kafka_broker.bootstrap, fresh_prefix()
+    other = replace(TABLE, name="later")
+    async with opened(servers, prefix) as (adapter,), opened(servers, f"{prefix}other."):
+        findings = await adapter.examine([TABLE, other])
+        (brokers, nothing) = await adapter.examine()
+    said = "; ".join(one.what for one in findings)
     assert findings[0].ok
     assert findings[0].what.startswith("1 brokers")
-    assert any("all in step" in one.what for one in findings)
+    assert "1 partitions of 1 topics are all in step" in said
+    assert f"1 topics are not there yet; the server makes them ({prefix}integration.later)" in said
+    assert "other." not in said
     # One replica is not safe, and is said not to be.
-    assert any("the loss of one broker" in one.what and not one.ok for one in findings)
+    assert [one.what.partition(":")[0] for one in findings if not one.ok] == [
+        f"topic {prefix}{TABLE.full_name}"
+    ]
+    assert (brokers, nothing.ok) == (findings[0], True)
+    assert nothing.what == "no table is kept here, so no topic was looked at"
+
+
+async def test_doctor_says_which_topics_a_server_would_refuse(kafka_broker: KafkaCluster) -> None:
+    prefix = fresh_prefix()
+    async with opened(kafka_broker.bootstrap, prefix) as (adapter,):
+        wider = replace(TABLE, log_partitions=2)
+        twins = [replace(TABLE, name=name, options={"topic": "x"}) for name in ("one", "two")]
+        wrong = [one.what for one in await adapter.examine([wider, *twins]) if not one.ok]
+    assert "2 tables name topic x, so that the server does not start" in wrong
+    does_not_fit = f"topic {prefix}{TABLE.full_name} does not fit its table: it has 1 partitions"
+    assert any(what.startswith(does_not_fit) for what in wrong)
+
+
+async def test_doctor_says_where_it_stopped_for_want_of_time(
+    kafka_broker: KafkaCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "_LOOK_S_MAX", -1.0)
+    async with opened(kafka_broker.bootstrap, fresh_prefix()) as (adapter,):
+        said = [one.what for one in await adapter.examine([TABLE])]
+    assert "time ran out: the settings of 0 of 1 topics were looked at, no others" in said
+    assert "time ran out: the records of 0 of 1 partitions were looked at, no others" in said
 
 
 async def test_doctor_says_where_a_replica_that_lacks_acknowledged_records_may_lead(

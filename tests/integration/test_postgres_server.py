@@ -301,9 +301,24 @@ async def test_no_error_shows_a_secret(
 async def test_a_server_that_is_not_there_is_unavailable(postgres: PostgresServer) -> None:
     options = {**postgres.options(), "port": free_port()}
     adapter = PostgresAdapter.create(options, Environment())
-    with pytest.raises(Unavailable, match="could not be made"):
+    with pytest.raises(Unavailable, match="could not be made; see that it runs where `host`"):
         await adapter.open()
     await adapter.close()
+
+
+async def test_a_server_that_dies_while_tables_are_prepared_is_to_be_started(
+    postgres: PostgresServer,
+) -> None:
+    (items,) = own_tables("items")
+    async with opened(postgres) as adapter:
+        postgres.kill()
+        try:
+            with pytest.raises(Unavailable) as refused:
+                await adapter.prepare(items)
+        finally:
+            postgres.start()
+    assert "see that it runs" in refused.value.message
+    assert "send" not in refused.value.message
 
 
 async def test_the_adapter_comes_back_by_itself(postgres: PostgresServer) -> None:

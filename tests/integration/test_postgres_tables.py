@@ -26,6 +26,7 @@ from taulu.model import (
     Update,
     Value,
 )
+from taulu.spi import Environment
 from taulu_postgres import PostgresAdapter, row_statements
 from taulu_postgres._driver import Call
 from tests.integration.postgres_parts import opened, own_tables, put, row, write
@@ -146,15 +147,21 @@ async def test_a_description_that_does_not_fit_the_database_is_refused(
     differences = refused.value.details["differences"]
     assert "clustering key is [day int64 desc, name string asc]" in differences
     assert "column count is [int64] in the database and [string]" in differences
+    doctor = PostgresAdapter.create(postgres.options(), Environment())
+    wrong = [finding.what for finding in await doctor.examine([orders, turned]) if not finding.ok]
+    assert wrong == [refused.value.message]
 
 
 async def test_a_table_that_taulu_did_not_make_is_left_alone(postgres: PostgresServer) -> None:
     (items,) = own_tables("items")
     postgres.psql(f"CREATE SCHEMA {items.namespace}")
     postgres.psql(f"CREATE TABLE {items.namespace}.items (theirs text)")
-    with pytest.raises(SchemaConflict, match="was not made by Taulu"):
+    with pytest.raises(SchemaConflict, match="was not made by Taulu") as refused:
         async with opened(postgres, items):
             pass
+    doctor = PostgresAdapter.create(postgres.options(), Environment())
+    wrong = [finding.what for finding in await doctor.examine([items]) if not finding.ok]
+    assert wrong == [refused.value.message]
     assert postgres.psql(f"SELECT count(*) FROM {items.namespace}.items") == "0"
 
 

@@ -85,6 +85,18 @@ async def test_a_server_that_is_set_up_otherwise_is_refused(tmp_path: Path) -> N
             assert all(finding.ok for finding in await adapter.examine())
 
 
+async def test_a_server_that_dies_while_tables_are_prepared_is_to_be_started(
+    tmp_path: Path,
+) -> None:
+    with server_with(tmp_path) as servers:
+        async with opened(servers.options) as (adapter, _):
+            servers.server.running.kill()
+            with pytest.raises(Unavailable) as refused:
+                await adapter.prepare(adapter.tables[ITEMS])
+    assert "start it, or mend `nodes`" in refused.value.message
+    assert "send" not in refused.value.message
+
+
 async def test_memory_that_is_full_refuses_writes_and_still_reads(tmp_path: Path) -> None:
     with server_with(tmp_path) as servers:
         async with opened(servers.options) as (_, subject):

@@ -20,7 +20,8 @@ from taulu.model import (
     TypeName,
     Unsupported,
 )
-from taulu.spi import Feature
+from taulu.spi import Environment, Feature
+from taulu_redis import RedisAdapter
 from taulu_redis._driver import key_slot
 from tests.integration.redis_opened import (
     fields_of,
@@ -139,9 +140,12 @@ async def test_a_description_that_does_not_fit_is_refused(redis_alone: Standalon
         pass
     other = replace(table_of("shape"), columns=(Column("count", ColumnType(TypeName.STRING)),))
     for wrong in (other, table_of("shape", buckets=7), table_of("shape", scan=False)):
-        with pytest.raises(SchemaConflict):
+        with pytest.raises(SchemaConflict) as refused:
             async with opened(redis_alone.options, [wrong]):
                 pass
+        doctor = RedisAdapter.create(redis_alone.options, Environment())
+        findings = await doctor.examine([wrong, wider, table_of("not_there_yet")])
+        assert [finding.what for finding in findings if not finding.ok] == [refused.value.message]
 
 
 async def test_pages_of_a_scan_keep_to_bytes(redis_alone: Standalone) -> None:

@@ -78,6 +78,17 @@ class GatewayProcess:
                     return self.process.stdout.readline().strip()
         return "(nothing within the time for a start)"
 
+    def worker_pids(self) -> list[int]:
+        """Return the pids of the workers."""
+        assert self.process is not None
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [
+            int(child)
+            for child in children
+            if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()
+        ]
+
     def errors(self) -> str:
         """Return what the gateway wrote to standard error."""
         return (self.folder / "errors.log").read_text()

@@ -14,6 +14,7 @@ import pytest
 from taulu.cli.exits import Exit, exit_of
 from taulu.model.errors import ERRORS_BY_CODE
 from tests.testbed.gateway_process import GatewayProcess
+from tests.unit.cli.parts import taulu
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "tables"
 
@@ -23,19 +24,6 @@ def gateway(tmp_path_factory):
     running = GatewayProcess(tmp_path_factory.mktemp("gateway"), [EXAMPLES]).start()
     yield running
     running.close()
-
-
-def taulu(*arguments: str, address: str = "", folder: Path | None = None):
-    environment = {**os.environ, "TAULU_ADDRESS": address or "127.0.0.1:1", "COLUMNS": "200"}
-    return subprocess.run(
-        [sys.executable, "-m", "taulu.cli.main", *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=folder,
-        timeout=60,
-        check=False,
-    )
 
 
 def lines(done: subprocess.CompletedProcess) -> list[dict]:

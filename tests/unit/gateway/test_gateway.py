@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -53,7 +53,7 @@ class Probe(Adapter):
     async def _prepare(self, table: Table) -> None:
         self.events.append(table.full_name)
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         return []
 
     async def _dispatch(self, operation: Any, table: Table, context: Any) -> Any:

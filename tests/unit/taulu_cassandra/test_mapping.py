@@ -60,3 +60,11 @@ def test_each_error_of_the_driver_is_one_of_ours(
     assert type(read_error(error, "a.b")) is read
     assert type(write_error(error, "a.b")) is write
     assert "a.b" in write_error(error, "a.b").message
+
+
+@pytest.mark.parametrize("error", [OperationTimedOut(), ConnectionShutdown("x")])
+def test_the_advice_on_an_answer_that_never_came_fits_what_was_going_on(error: Exception) -> None:
+    assert "; send again (Cassandra: " in read_error(error, "a.b").message
+    at_start = read_error(error, "a.b", "start the gateway again").message
+    assert "; start the gateway again (Cassandra: " in at_start
+    assert "send" not in at_start

@@ -40,8 +40,12 @@ async def opened(
     server_id: str = "one",
     tables: tuple[Table, ...] = tuple(TABLES.values()),
     options: Mapping[str, object] | None = None,
+    *,
+    makes_storage: bool = True,
 ) -> AsyncGenerator[EmbeddedAdapter]:
-    environment = Environment(clock=clock or ShiftedClock(), server_id=server_id)
+    environment = Environment(
+        clock=clock or ShiftedClock(), server_id=server_id, makes_storage=makes_storage
+    )
     settings = {"path": str(path), "durability": "normal", **(options or {})}
     adapter = EmbeddedAdapter.create(settings, environment)
     try:

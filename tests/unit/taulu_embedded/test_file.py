@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from taulu.model import (
     ConfigError,
+    Contention,
     Corrupt,
     GetRows,
     Key,
@@ -23,6 +25,7 @@ from taulu.model.table import Column
 from taulu.model.value import ColumnType, TypeName
 from taulu.spi import Environment
 from taulu_embedded import EmbeddedAdapter
+from taulu_embedded import adapter as adapter_module
 from taulu_embedded.opening import check_sqlite
 from tests.unit.taulu_embedded.parts import (
     ITEMS,
@@ -162,8 +165,11 @@ async def test_a_description_that_does_not_fit_is_refused_with_each_difference(
     text = Column("count", ColumnType(TypeName.STRING))
     others = tuple(c for c in ITEMS.columns if c.name != "count")
     async with opened(path, tables=()) as adapter:
+        other = renamed(ITEMS, columns=(text, *others))
         with pytest.raises(SchemaConflict, match="column count is int64 in the file and string"):
-            await adapter.prepare(renamed(ITEMS, columns=(text, *others)))
+            await adapter.prepare(other)
+        wrong = [finding for finding in await adapter.examine([other, ITEMS]) if not finding.ok]
+        assert ["column count is int64 in the file" in finding.what for finding in wrong] == [True]
         key = Column("id", ColumnType(TypeName.BYTES))
         with pytest.raises(SchemaConflict, match=r"partition key is \[id string\] in the file"):
             await adapter.prepare(renamed(ITEMS, partition_key=(key,)))
@@ -204,6 +210,21 @@ async def test_a_damaged_file_is_reported_and_never_served_as_data(tmp_path: Pat
         keys = tuple(Key((f"{n:04}",)) for n in range(500))
         with pytest.raises(Corrupt, match="restore"):
             await adapter.execute(GetRows(ITEMS.full_name, keys), context(clock))
+
+
+async def test_a_file_that_others_write_all_the_time_is_told_as_such_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter_module, "_TURN_S_MAX", 0.05)
+    path = tmp_path / "taulu.db"
+    async with opened(path, tables=()) as adapter:
+        with path.with_name("taulu.db.turn").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            with pytest.raises(Contention) as refused:
+                await adapter.prepare(ITEMS)
+    assert "could not be prepared" in refused.value.message
+    assert "start the server again" in refused.value.message
+    assert "send" not in refused.value.message
 
 
 async def test_examination_works_beside_a_server_and_without_one(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from taulu.model import ConfigError, GetRows, Key, Unavailable, Written
+from taulu.model import ConfigError, GetRows, Key, Row, Unavailable, Written
 from tests.unit.taulu_embedded.parts import ITEMS, ShiftedClock, context, opened, put, write
 
 READ = GetRows(ITEMS.full_name, (Key(("before",)),))
@@ -43,6 +43,27 @@ async def test_a_file_that_is_put_back_is_used_again(tmp_path: Path) -> None:
         (tmp_path / "elsewhere").rename(path.parent)
         results = await adapter.execute(write(put("found")), context(clock))
         assert isinstance(results.outcomes[0], Written)
+
+
+@pytest.mark.parametrize("harm", ["delete", "empty"])
+async def test_a_worker_that_comes_later_begins_no_store_in_place_of_one_that_is_gone(
+    tmp_path: Path, harm: str
+) -> None:
+    path, clock = tmp_path / "data" / "taulu.db", ShiftedClock()
+    async with opened(path, clock) as adapter, opened(path, clock, makes_storage=False) as later:
+        await adapter.execute(write(put("before")), context(clock))
+        (row,) = (await later.execute(READ, context(clock))).outcomes
+        assert isinstance(row, Row)
+    shutil.rmtree(path.parent)
+    if harm == "empty":
+        path.parent.mkdir()
+        path.touch()
+    with pytest.raises(ConfigError, match=r"deleted, moved away or emptied.*start the server"):
+        async with opened(path, clock, makes_storage=False):
+            pass
+    assert path.exists() is (harm == "empty")
+    async with opened(path, clock) as adapter:
+        assert not isinstance((await adapter.execute(READ, context(clock))).outcomes[0], Row)
 
 
 @pytest.mark.parametrize("beside", [".lock", ".turn"])

@@ -17,6 +17,7 @@ from taulu.model import (
     Unavailable,
 )
 from taulu_postgres.mapping import (
+    START_AGAIN,
     TABLE,
     is_about_data,
     is_conflict,
@@ -59,6 +60,18 @@ def test_each_sqlstate_is_its_error(state: str, expected: type[TauluError]) -> N
     assert type(error) is expected
     assert error.details == {"database": "database 'x' at db:1", "sqlstate": state}
     assert "the driver's words" not in error.message
+
+
+@pytest.mark.parametrize("state", ["08006", "40001", "57014", "57P03"])
+def test_the_advice_on_what_may_pass_fits_what_was_going_on(state: str) -> None:
+    error = errors.lookup(state)("x")
+    assert "; send the request again (SQLSTATE" in to_taulu(error, "db").message
+    at_start = to_taulu(error, "db", START_AGAIN).message
+    assert "start the gateway again" in at_start
+    assert "send" not in at_start
+    assert "send" not in to_taulu(error, "db", advice="").message
+    lasting = errors.lookup("42501")("x")
+    assert to_taulu(lasting, "db", START_AGAIN).message == to_taulu(lasting, "db").message
 
 
 def test_every_rule_can_be_reached() -> None:
