@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future
@@ -140,7 +141,10 @@ class _Server(ThreadingTCPServer):
 
     def handle_error(self, request: _Connection, client_address: object) -> None:
         del request
-        _log.warning("a scrape from %s failed", client_address, exc_info=True)
+        error = sys.exception()
+        # Whoever scraped may be gone by now; anything else is a defect.
+        is_defect = not isinstance(error, OSError)
+        _log.warning("a scrape from %s failed: %r", client_address, error, exc_info=is_defect)
 
 
 class _Server6(_Server):
