@@ -124,9 +124,9 @@ class GrpcioTransport:
                     answer = reply.SerializeToString()
                 except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status
                     told = _told(error, method, call)
-                    timed.code = told.code
+                    timed.end(told.code)
                     await _abort(rpc, told)
-                timed.code = OK
+                timed.end(OK)
                 return answer
 
         return handle
@@ -143,9 +143,9 @@ class GrpcioTransport:
                         yield reply.SerializeToString()
                 except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status
                     told = _told(error, method, call)
-                    timed.code = told.code
+                    timed.end(told.code)
                     await _abort(rpc, told)
-                timed.code = OK
+                timed.end(OK)
 
         return handle
 

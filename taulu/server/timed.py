@@ -18,18 +18,22 @@ Observe: TypeAlias = Callable[[str, str, float], None]
 class Timed:
     """One request, from its arrival to its end, however that comes."""
 
-    __slots__ = ("_began_s", "_clock", "_method", "_observe", "code")
+    __slots__ = ("_began_s", "_clock", "_is_over", "_method", "_observe")
 
     def __init__(self, method: str, clock: Clock, observe: Observe) -> None:
         self._method = method
         self._clock = clock
         self._observe = observe
-        self.code = CANCELLED
-        """What came of it: nothing said so means that it was cut off."""
+        self._is_over = False
 
     def __enter__(self) -> Self:
         self._began_s = self._clock.monotonic()
         return self
+
+    def end(self, code: str) -> None:
+        """Say what came of the request, before its caller hears of it."""
+        self._is_over = True
+        self._observe(self._method, code, self._clock.monotonic() - self._began_s)
 
     def __exit__(
         self,
@@ -38,7 +42,8 @@ class Timed:
         trace: TracebackType | None,
     ) -> None:
         del kind, error, trace
-        self._observe(self._method, self.code, self._clock.monotonic() - self._began_s)
+        if not self._is_over:
+            self.end(CANCELLED)
 
 
 def unobserved(method: str, code: str, duration_s: float) -> None:
