@@ -34,6 +34,6 @@ class CacheStats:
     checked: int = 0
     """Entries that `verify-cache` has compared with the store."""
     beyond: int = 0
-    """Of these, entries that were staler than the table's bound."""
+    """Entries that `verify-cache` found staler than the table's bound."""
     staleness_us_max: int = 0
     """The most by which a compared entry lagged behind the store."""

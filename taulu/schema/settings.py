@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 from pydantic_settings import (
@@ -35,6 +36,7 @@ from taulu.schema.validation import problems_of
 
 ENVIRONMENT_PREFIX = "TAULU_"
 WORKERS_MAX = 256
+PORT_MAX = 65_535
 DATA_PATH = "taulu-data/taulu.db"
 
 
@@ -100,6 +102,21 @@ class CacheSettings(BaseModel):
     )
 
 
+class MetricsSettings(BaseModel):
+    """Where the workers of a server are scraped, each on a port of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
+    port: int = Field(
+        default=9464,
+        ge=0,
+        le=PORT_MAX,
+        description="The port of worker 0; worker 1 has the next, and so on. 0 takes free ones, "
+        "which the log names.",
+    )
+
+
 class LogSettings(BaseModel):
     """What the gateway writes to standard error."""
 
@@ -157,6 +174,10 @@ class Settings(BaseSettings):
         default=CacheSettings(), description="How tables are cached that ask for it."
     )
     log: LogSettings = Field(default=LogSettings(), description="What is logged, and how.")
+    metrics: MetricsSettings | None = Field(
+        default=None,
+        description="Where Prometheus scrapes each worker; nowhere unless this block is there.",
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -175,8 +196,22 @@ class Settings(BaseSettings):
     @classmethod
     def _check_listen(cls, value: str) -> str:
         host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65_535:
+        if not host or not port.isdecimal() or int(port) > PORT_MAX:
             raise ValueError(f"{value!r} is no address; write one like '127.0.0.1:7600'")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _check_ports(
+        cls, value: MetricsSettings | None, info: ValidationInfo
+    ) -> MetricsSettings | None:
+        # It is missing when it is wrong itself, which is told anyway.
+        workers = int(info.data.get("workers", 1))
+        if value is not None and value.port and value.port + workers - 1 > PORT_MAX:
+            raise ValueError(
+                f"{workers} workers need as many ports from {value.port} on, but {PORT_MAX} is "
+                "the last; choose a lower `port`"
+            )
         return value
 
     @property

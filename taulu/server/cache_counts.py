@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from taulu.cache import CacheRoom, Channel
 from taulu.cache.stats import CacheStats
+from taulu.gateway import Gateway
 from taulu.policy.caching import Caching
 from taulu.v1 import cache_pb2 as pb
 from taulu.wire.values import value_message
@@ -17,17 +18,28 @@ CHANNEL_BOUND_S = 2.0
 """After how long without news a channel is said not to vouch: the least bound of a table."""
 
 
+def cachings_of(gateway: Gateway) -> list[Caching]:
+    """Return the caches of all tables that have one, by the names of these."""
+    bindings = (gateway.bindings[name] for name in sorted(gateway.bindings))
+    return [binding.cached.caching for binding in bindings if binding.cached is not None]
+
+
+def channels_of(room: CacheRoom) -> dict[str, Channel]:
+    """Return the channels that there are by name."""
+    channels = {"local": room.local_channel, "shared": room.shared_channel}
+    return {name: channel for name, channel in channels.items() if channel is not None}
+
+
 def response(
     worker: pb.Worker, room: CacheRoom | None, cachings: Sequence[Caching]
 ) -> pb.GetCacheStatsResponse:
     """Return counts of some tables, and the state of what they share."""
     if room is None:
         return pb.GetCacheStatsResponse(worker=worker)
-    channels = {"local": room.local_channel, "shared": room.shared_channel}
     return pb.GetCacheStatsResponse(
         worker=worker,
         tables=[_table(caching, room) for caching in cachings],
-        channels=[_channel(name, found) for name, found in channels.items() if found is not None],
+        channels=[_channel(name, channel) for name, channel in channels_of(room).items()],
         near_bytes=room.near.bytes,
         near_bytes_max=room.options.near_bytes,
         near_places=room.near.places,
@@ -45,7 +57,7 @@ def hit_ratio(stats: CacheStats) -> float:
 
 def _table(caching: Caching, room: CacheRoom) -> pb.TableCacheStats:
     name = caching.table.full_name
-    why_not = _why_not(caching, room)
+    reason = why_not(caching, room)
     return pb.TableCacheStats(
         table=name,
         counts=asdict(caching.cache.stats),
@@ -58,12 +70,13 @@ def _table(caching: Caching, room: CacheRoom) -> pb.TableCacheStats:
             )
             for place, share in room.tally.hottest(name, HOTTEST_MAX)
         ],
-        vouched=not why_not,
-        why_not=why_not,
+        vouched=not reason,
+        why_not=reason,
     )
 
 
-def _why_not(caching: Caching, room: CacheRoom) -> str:
+def why_not(caching: Caching, room: CacheRoom) -> str:
+    """Return why a table's entries have the bound only; empty when news vouch for them."""
     trust = caching.cache.trust()
     bound_s = caching.policy.staleness_us / 1e6
     if trust.since_s != float("inf") and trust.until_s >= room.clock.monotonic() - bound_s:
@@ -74,5 +87,5 @@ def _why_not(caching: Caching, room: CacheRoom) -> str:
 
 
 def _channel(name: str, channel: Channel) -> pb.ChannelState:
-    why_not = channel.why_not(CHANNEL_BOUND_S)
-    return pb.ChannelState(name=name, vouches=not why_not, why_not=why_not, gaps=channel.gaps)
+    reason = channel.why_not(CHANNEL_BOUND_S)
+    return pb.ChannelState(name=name, vouches=not reason, why_not=reason, gaps=channel.gaps)

@@ -182,8 +182,7 @@ class CacheService:
         if request.table:
             cachings = [self._caching(request.table)]
         else:
-            bindings = (self.gateway.bindings[name] for name in sorted(self.gateway.bindings))
-            cachings = [b.cached.caching for b in bindings if b.cached is not None]
+            cachings = cache_counts.cachings_of(self.gateway)
         return cache_counts.response(self.worker, self.gateway.room, cachings)
 
     def _room(self) -> CacheRoom:

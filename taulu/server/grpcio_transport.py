@@ -18,6 +18,7 @@ from taulu.model.errors import ConfigError, Internal, TauluError
 from taulu.server import reflection
 from taulu.server.method import Call, Method
 from taulu.server.status import status_of
+from taulu.server.timed import OK, Observe, Timed, unobserved
 from taulu.spi.context import Context
 
 _log = logging.getLogger(__name__)
@@ -42,10 +43,15 @@ class GrpcioTransport:
     """Serves methods on one port, which other workers of this server share."""
 
     def __init__(
-        self, methods: Sequence[Method[Any]], options: TransportOptions, clock: Clock
+        self,
+        methods: Sequence[Method[Any]],
+        options: TransportOptions,
+        clock: Clock,
+        observe: Observe = unobserved,
     ) -> None:
         self._options = options
         self._clock = clock
+        self._observe = observe
         self._draining = asyncio.Event()
         self._health = health.aio.HealthServicer()
         self._server = aio.server(
@@ -111,12 +117,17 @@ class GrpcioTransport:
         assert unary is not None  # noqa: S101 - told apart by the caller
 
         async def handle(data: bytes, rpc: aio.ServicerContext[Any, Any]) -> bytes:
-            call = self._call(rpc)
-            try:
-                reply = await unary(method.decode(data), call)
-                return reply.SerializeToString()
-            except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status
-                await _abort(rpc, error, method, call)
+            with Timed(method.path, self._clock, self._observe) as timed:
+                call = self._call(rpc)
+                try:
+                    reply = await unary(method.decode(data), call)
+                    answer = reply.SerializeToString()
+                except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status
+                    told = _told(error, method, call)
+                    timed.end(told.code)
+                    await _abort(rpc, told)
+                timed.end(OK)
+                return answer
 
         return handle
 
@@ -125,12 +136,16 @@ class GrpcioTransport:
         assert stream is not None  # noqa: S101 - told apart by the caller
 
         async def handle(data: bytes, rpc: aio.ServicerContext[Any, Any]) -> AsyncIterator[bytes]:
-            call = self._call(rpc)
-            try:
-                async for reply in stream(method.decode(data), call):
-                    yield reply.SerializeToString()
-            except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status
-                await _abort(rpc, error, method, call)
+            with Timed(method.path, self._clock, self._observe) as timed:
+                call = self._call(rpc)
+                try:
+                    async for reply in stream(method.decode(data), call):
+                        yield reply.SerializeToString()
+                except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status
+                    told = _told(error, method, call)
+                    timed.end(told.code)
+                    await _abort(rpc, told)
+                timed.end(OK)
 
         return handle
 
@@ -156,18 +171,19 @@ def _request_id(rpc: aio.ServicerContext[Any, Any]) -> str:
     return uuid.uuid4().hex
 
 
-async def _abort(
-    rpc: aio.ServicerContext[Any, Any], error: Exception, method: Method[Any], call: Call
-) -> NoReturn:
-    if not isinstance(error, TauluError):
-        _log.exception(
-            "defect", extra={"method": method.path, "request_id": call.context.request_id}
-        )
-        error = Internal(
-            f"a defect in the gateway stopped {method.path}; its log has the details "
-            f"under request id {call.context.request_id}",
-            details={"request_id": call.context.request_id},
-        )
+def _told(error: Exception, method: Method[Any], call: Call) -> TauluError:
+    """Return what the caller is told of an error; a defect is logged."""
+    if isinstance(error, TauluError):
+        return error
+    _log.exception("defect", extra={"method": method.path, "request_id": call.context.request_id})
+    return Internal(
+        f"a defect in the gateway stopped {method.path}; its log has the details "
+        f"under request id {call.context.request_id}",
+        details={"request_id": call.context.request_id},
+    )
+
+
+async def _abort(rpc: aio.ServicerContext[Any, Any], error: TauluError) -> NoReturn:
     code, message, details = status_of(error)
     await rpc.abort(code, message, ((DETAILS_KEY, details),))
     raise AssertionError("abort returned")

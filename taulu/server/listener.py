@@ -10,12 +10,17 @@ from taulu.model.errors import ConfigError
 
 
 @contextmanager
-def reserve_port(host: str, port: int) -> Generator[int]:
+def reserve_port(host: str, port: int, setting: str = "listen") -> Generator[int]:
     """Hold a port for the workers of this server, and give its number.
 
     The workers bind it with SO_REUSEPORT. A first bind without that option finds out whether
     someone else already listens there: with it, a second server would quietly take a share of
     the first one's calls.
+
+    Args:
+        host: Where to listen.
+        port: Its number; 0 takes a free one.
+        setting: What to change when it is taken.
 
     Raises:
         ConfigError: The address is taken, or cannot be bound at all.
@@ -30,12 +35,20 @@ def reserve_port(host: str, port: int) -> Generator[int]:
             chosen = int(probe.getsockname()[1])
         held = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; "
-            "choose another `listen` address, or stop what uses this one",
-            details={"listen": f"{host}:{port}"},
-        ) from error
+        raise refusal(host, port, setting, error) from error
     with held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind((host, chosen))
+        try:
+            held.bind((host, chosen))
+        except OSError as error:
+            raise refusal(host, port, setting, error) from error
         yield chosen
+
+
+def refusal(host: str, port: int, setting: str, error: OSError) -> ConfigError:
+    """Return what to say of an address that cannot be bound."""
+    return ConfigError(
+        f"cannot listen on {host}:{port}: {error.strerror or error}; "
+        f"choose another `{setting}` address, or stop what uses this one",
+        details={setting: f"{host}:{port}"},
+    )

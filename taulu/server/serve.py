@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from taulu.cache import CacheOptions
 from taulu.gateway import GatewayOptions, StorageTarget
 from taulu.model.table import Table
-from taulu.schema import Settings, load_tables
+from taulu.schema import MetricsSettings, Settings, load_tables
 from taulu.server.grpcio_transport import TransportOptions
 from taulu.server.listener import reserve_port
 from taulu.server.run_folder import run_folder
 from taulu.server.supervisor import Supervisor
 from taulu.server.worker import WorkerOptions
+from taulu.server.worker_metrics import SETTING, MetricsOptions
 
 _MICROSECONDS = 1_000_000
 
@@ -30,9 +32,13 @@ def run_server(settings: Settings, announce: Callable[[str], None]) -> int:
             which. No worker is left running.
     """
     tables = load_tables(settings.tables)
-    with reserve_port(settings.host, settings.port) as port, run_folder() as folder:
+    with (
+        reserve_port(settings.host, settings.port) as port,
+        _reserve_metrics_ports(settings.metrics, settings.workers) as metrics,
+        run_folder() as folder,
+    ):
         address = f"{settings.listen.rpartition(':')[0]}:{port}"
-        options = worker_options(settings, tables, address, folder)
+        options = worker_options(settings, tables, address, metrics, folder)
 
         def ready() -> None:
             announce(
@@ -43,8 +49,33 @@ def run_server(settings: Settings, announce: Callable[[str], None]) -> int:
         return Supervisor(options, settings.workers).run(ready)
 
 
+@contextmanager
+def _reserve_metrics_ports(
+    settings: MetricsSettings | None, workers: int
+) -> Generator[MetricsOptions | None]:
+    """Hold a port for each worker, so that one which replaces another finds it free.
+
+    Raises:
+        ConfigError: One of them is taken.
+    """
+    if settings is None:
+        yield None
+        return
+    with ExitStack() as stack:
+        # Port 0 is a free one for each.
+        wanted = [settings.port and settings.port + number for number in range(workers)]
+        ports = tuple(
+            stack.enter_context(reserve_port(settings.host, port, SETTING)) for port in wanted
+        )
+        yield MetricsOptions(settings.host, ports)
+
+
 def worker_options(
-    settings: Settings, tables: Sequence[Table], address: str, folder: str
+    settings: Settings,
+    tables: Sequence[Table],
+    address: str,
+    metrics: MetricsOptions | None,
+    folder: str,
 ) -> WorkerOptions:
     """Return what each worker of a server needs to know."""
     return WorkerOptions(
@@ -63,6 +94,7 @@ def worker_options(
         drain_s=settings.drain / _MICROSECONDS,
         log_level=settings.log.level,
         log_json=settings.log.format == "json",
+        metrics=metrics,
     )
 
 

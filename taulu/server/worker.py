@@ -19,8 +19,10 @@ from taulu.server.data_service import DataService
 from taulu.server.grpcio_transport import GrpcioTransport, TransportOptions
 from taulu.server.log_service import LogService
 from taulu.server.run_folder import joined
+from taulu.server.timed import unobserved
+from taulu.server.worker_metrics import MetricsOptions, open_metrics
 from taulu.spi.adapter import Environment
-from taulu.telemetry import configure_logs
+from taulu.telemetry import Requests, configure_logs
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ class WorkerOptions:
     drain_s: float
     log_level: str
     log_json: bool
+    metrics: MetricsOptions | None
+    """None: no worker is scraped."""
 
 
 def run_worker(options: WorkerOptions, number: int, pipe: Connection, is_first: bool) -> None:
@@ -92,9 +96,12 @@ async def _serve(options: WorkerOptions, environment: Environment, pipe: Connect
             *CatalogService(gateway, options.transport.request_bytes_max).methods(),
             *CacheService(gateway, clock, worker_message(environment, gateway.run)).methods(),
         ]
-        transport = GrpcioTransport(methods, options.transport, clock)
-        await transport.start()
-        pipe.send("")
-        await stop.wait()
-        loop.remove_reader(pipe.fileno())
-        await transport.drain(options.drain_s)
+        requests = Requests()
+        observe = unobserved if options.metrics is None else requests.observe
+        transport = GrpcioTransport(methods, options.transport, clock, observe)
+        async with open_metrics(options.metrics, environment.worker, gateway, requests):
+            await transport.start()
+            pipe.send("")
+            await stop.wait()
+            loop.remove_reader(pipe.fileno())
+            await transport.drain(options.drain_s)

@@ -43,12 +43,17 @@ WAIT_S_MAX = 60.0
 """How long a condition may take that comes by itself, on a busy machine."""
 
 
-def start(folder: Path, workers: int) -> GatewayProcess:
+def gateway(folder: Path, workers: int, more: str = "") -> GatewayProcess:
+    """Return a gateway of these tables that is not started yet, with more lines of settings."""
     folder.mkdir(parents=True)
     tables = folder / "tables.yaml"
     tables.write_text(TABLES)
-    settings = f"storage:\n  embedded: {{adapter: embedded, path: {folder / 'my.db'}}}"
-    return GatewayProcess(folder, [tables], workers=workers, settings=settings).start()
+    settings = f"storage:\n  embedded: {{adapter: embedded, path: {folder / 'my.db'}}}\n{more}"
+    return GatewayProcess(folder, [tables], workers=workers, settings=settings)
+
+
+def start(folder: Path, workers: int) -> GatewayProcess:
+    return gateway(folder, workers).start()
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from taulu.model import ConfigError
-from taulu.schema import SchemaInvalid, load_settings
+from taulu.schema import MetricsSettings, SchemaInvalid, load_settings
 
 
 def write(folder: Path, text: str) -> Path:
@@ -134,3 +134,20 @@ def test_a_wrong_variable_is_told_without_its_value(
         load_settings(write(tmp_path, ""))
     assert "hunter2" not in wrong.value.message
     assert "storage" in wrong.value.message.lower()
+
+
+def test_workers_are_not_scraped_unless_the_settings_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_settings(None).metrics is None
+    assert load_settings(write(tmp_path, "metrics:\n")).metrics is None
+    by_default = load_settings(write(tmp_path, "metrics: {}\n")).metrics
+    assert by_default == MetricsSettings(host="127.0.0.1", port=9464)
+    monkeypatch.setenv("TAULU_METRICS__PORT", "9000")
+    assert load_settings(None).metrics == MetricsSettings(port=9000)
+
+
+def test_every_worker_has_a_port_for_its_metrics(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path, "workers: 2\nmetrics: {port: 65534}\n")).metrics
+    with pytest.raises(SchemaInvalid, match=r"taulu.yaml:2:\d+.*3 workers need as many ports"):
+        load_settings(write(tmp_path, "workers: 3\nmetrics: {port: 65534}\n"))
