@@ -169,7 +169,7 @@ class Unavailable(TransientError):
 
 
 class DeadlineExceeded(TransientError):
-    """A read did not finish in the time that the caller gave it."""
+    """The caller's time was over before a read had ended, or before a write had begun."""
 
     code = "DEADLINE_EXCEEDED"
 

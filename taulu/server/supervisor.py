@@ -14,6 +14,7 @@ from types import FrameType
 
 from taulu.model.errors import ConfigError
 from taulu.server.worker import WorkerOptions, run_worker
+from taulu.telemetry import configure_logs
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Supervisor:
         Raises:
             ConfigError: A worker could not start; the others have been ended.
         """
+        configure_logs(self.options.log_level, as_json=self.options.log_json)
         previous = {
             number: signal.signal(number, self._on_signal)
             for number in (signal.SIGTERM, signal.SIGINT)

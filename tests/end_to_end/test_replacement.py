@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -26,7 +27,9 @@ def until(is_so: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def pair(tmp_path: Path):
-    running = GatewayProcess(tmp_path / "gateway", [EXAMPLES], workers=2)
+    running = GatewayProcess(
+        tmp_path / "gateway", [EXAMPLES], workers=2, settings="log: {format: json}"
+    )
     running.start()
     yield running
     running.close()
@@ -45,3 +48,11 @@ def test_a_worker_that_cannot_be_replaced_takes_no_other_with_it(pair: GatewayPr
     lock.write_text(holder)
     until(lambda: len(workers_of(pair)) == 2)
     assert pair.stop() == 0
+
+
+def test_the_loss_of_a_worker_is_logged_as_the_settings_say(pair: GatewayProcess) -> None:
+    (lost, _) = workers_of(pair)
+    os.kill(lost, signal.SIGKILL)
+    until(lambda: "worker ended" in pair.errors())
+    (line,) = [line for line in pair.errors().splitlines() if "worker ended" in line]
+    assert (json.loads(line)["level"], json.loads(line)["pid"]) == ("error", lost)

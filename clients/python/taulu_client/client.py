@@ -37,7 +37,8 @@ class Client:
     Args:
         address: `host:port`.
         timeout_s: How long a call may take, retries included, in seconds. Streams have no
-            end of their own; it is how long they may be broken before they fail.
+            end of their own; it is how long they may be broken before they fail, if they are
+            not given up before that, after as many attempts as `options.retry` allows.
         options: Retries and limits.
         session_token: The token of another client whose writes this one must see.
     """

@@ -16,7 +16,7 @@ from taulu.model.value import Value
 from taulu.v1 import log_pb2
 from taulu_client import messages, rpc
 from taulu_client.items import Appended, LogRecord, Record, new_token
-from taulu_client.retry import Deadline
+from taulu_client.retry import Reopening
 from taulu_client.sender import REQUEST_OVERHEAD_BYTES, Chunking, Sender
 from taulu_client.shape import KeyLike, Shape
 
@@ -92,7 +92,7 @@ class LogTable:
         if limit is not None and limit <= 0:
             return
         left = limit or 0
-        number, deadline = 0, Deadline.after(self._sender.timeout_s)
+        reopening = Reopening(self._sender.retrier, self._sender.timeout_s)
         while True:
             operation = model.ReadLog(self.name, partition, start, left, 0)
             request = messages.read_request(operation, follow=follow)
@@ -105,12 +105,11 @@ class LogTable:
                             yield _record(shape, record)
                         start = FromOffset(page.next_offset)
                         left -= min(left, len(page.records))
-                        number, deadline = 0, Deadline.after(self._sender.timeout_s)
+                        reopening.progressed()
                         if limit and not left:
                             return
             except TransientError as error:
-                number += 1
-                if not await self._sender.retrier.wait(number, error, deadline):
+                if not await reopening.wait(error):
                     raise
                 continue
             return

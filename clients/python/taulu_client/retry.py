@@ -136,3 +136,28 @@ class Retrier:
         if left_s < _LEFT_S_MIN:
             raise DeadlineExceeded("the time for the call was over before it was sent")
         return left_s if self.attempt_timeout_s is None else min(left_s, self.attempt_timeout_s)
+
+
+@dataclass(slots=True)
+class Reopening:
+    """When a stream that breaks is opened again, and when it has been broken for too long.
+
+    Its time begins when it breaks: a stream may have been silent for hours before, and its
+    reader may have taken as long over what came last.
+    """
+
+    retrier: Retrier
+    timeout_s: float
+    _number: int = 0
+    _deadline: Deadline = field(default_factory=lambda: Deadline(0.0))
+
+    def progressed(self) -> None:
+        """Note that the stream is whole: something came."""
+        self._number = 0
+
+    async def wait(self, error: TauluError) -> bool:
+        """Wait before the stream is opened again; False when there is to be no more of it."""
+        if self._number == 0:
+            self._deadline = Deadline.after(self.timeout_s)
+        self._number += 1
+        return await self.retrier.wait(self._number, error, self._deadline)

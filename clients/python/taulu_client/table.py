@@ -32,7 +32,7 @@ from taulu_client.items import (
     Update,
     time_of,
 )
-from taulu_client.retry import Deadline
+from taulu_client.retry import Reopening
 from taulu_client.row_fetch import chunking_of, fetch_rows
 from taulu_client.row_types import RowType
 from taulu_client.sendable import sendable
@@ -222,7 +222,7 @@ class Table(Generic[RowT]):
         self, shape: Shape, operation: model.ScanRows
     ) -> AsyncGenerator[Item[RowT]]:
         """Yield a segment over one stream, opened again where it ended when it breaks."""
-        number, deadline = 0, Deadline.after(self._sender.timeout_s)
+        reopening = Reopening(self._sender.retrier, self._sender.timeout_s)
         while True:
             request = messages.scan_request(operation)
             stream = self._sender.rpc.stream(rpc.SCAN, request, None)
@@ -237,10 +237,9 @@ class Table(Generic[RowT]):
                             return
                         next_page = replace(operation.page, token=page.next_token)
                         operation = replace(operation, page=next_page)
-                        number, deadline = 0, Deadline.after(self._sender.timeout_s)
+                        reopening.progressed()
             except TransientError as error:
-                number += 1
-                if not await self._sender.retrier.wait(number, error, deadline):
+                if not await reopening.wait(error):
                     raise
 
     async def put(

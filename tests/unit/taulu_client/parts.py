@@ -6,6 +6,7 @@ cannot be told to do. Everything else here runs against the real gateway.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,8 +27,16 @@ from tests.testbed.live_gateway import live_gateway
 
 FAST = ClientOptions(retry=RetryOptions(delay_s=0.001, delay_s_max=0.01))
 
-Step = Message | TauluError | grpc.StatusCode
-"""What a scripted call does: reply, fail with the gateway's details, or without any."""
+
+@dataclass(frozen=True)
+class Silence:
+    """A stream on which nothing comes for a while."""
+
+    seconds: float
+
+
+Step = Message | TauluError | grpc.StatusCode | Silence
+"""What a scripted call does: reply, fail with the gateway's details, or without any, or wait."""
 
 
 @asynccontextmanager
@@ -93,7 +102,10 @@ class ScriptedGateway:
     async def stream(self, request: Any, call: aio.ServicerContext) -> AsyncGenerator[Message]:
         self.requests.append(request)
         for step in self.stream_steps.pop(0):
-            yield await self._take(step, call)
+            if isinstance(step, Silence):
+                await asyncio.sleep(step.seconds)
+            else:
+                yield await self._take(step, call)
 
     async def describe(self, request: Any, call: aio.ServicerContext) -> Message:
         del request, call

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,7 +14,6 @@ from taulu_client import (
     Counter,
     Delete,
     DeleteRange,
-    IdempotencyToken,
     IfAbsent,
     IfColumns,
     IfPresent,
@@ -22,6 +21,7 @@ from taulu_client import (
     Level,
     Put,
     Record,
+    Unit,
     Update,
     Written,
     bounded,
@@ -29,6 +29,7 @@ from taulu_client import (
     new_token,
 )
 from taulu_client.row_types import row_type
+from taulu_client.sync import SyncClient
 from tests.unit.taulu_client.parts import FAST, real_gateway
 
 ITEMS = "conformance.items"
@@ -301,29 +302,51 @@ async def test_the_catalog(client: Client) -> None:
     assert await client.tables("nothing") == []
 
 
-async def test_what_no_message_holds_is_told_as_the_callers_mistake(client: Client) -> None:
-    items, log = client.table(ITEMS), client.log("conformance.events")
-    counter = client.counter("conformance.bounded")
-    half = "\udc80"
-    token = IdempotencyToken(2**63, "nonce-0001")
-    for call in (
-        counter.increment("a", 2**63),
-        counter.increment("a", 1, floor=-(2**64)),
-        counter.commit("a", half),
-        items.get("a", columns=[half]),
-        items.put({"id": "a"}, conditions=[IfVersion("a", 2**63)]),
-        items.put({"id": "a"}, token=token),
-        log.append("a", {}, token=token),
-        anext(items.scan(page_size=2**31)),
-        anext(client.table(ORDERS).query("a", page_size=2**31)),
-        anext(log.read(2**31)),
-        anext(log.read(0, offset=2**63)),
-        client.describe(half),
-        client.tables(half),
-        client.gateway_caches.stats(half),
-        anext(client.gateway_caches.verify(half)),
-    ):
-        with pytest.raises(errors.InvalidArgument, match="holds what cannot be sent"):
-            await call
-    with pytest.raises(errors.InvalidArgument, match="without a zone"):
-        await anext(log.read(0, time=datetime(2026, 1, 1)))  # noqa: DTZ001 - it is the point
+async def test_the_facade_does_the_same_without_async() -> None:
+    async with real_gateway() as address:
+
+        def use() -> None:
+            with SyncClient(address, options=FAST) as client:
+                orders = client.table(ORDERS, Order)
+                orders.put(Order("ada", 1, "x", 1))
+                orders.insert(Order("ada", 2, "x", 2))
+                orders.update(("ada", 1, "x"), {"count": 3})
+                assert orders.get(("ada", 1, "x")).row.count == 3
+                assert [item.row.day for item in orders.query("ada")] == [2, 1]
+                assert next(iter(orders.query("ada"))).row.day == 2
+                assert len(list(orders.scan())) == 2
+                assert len(orders.query_page("ada").items) == 2
+                orders.batch_put([Order("bob", n, "y", n) for n in range(3)])
+                orders.batch_write([Unit([Delete(("bob", 0, "y"))])])
+                assert [
+                    i is None for i in orders.batch_get([("bob", 0, "y"), ("bob", 1, "y")])
+                ] == [
+                    True,
+                    False,
+                ]
+                orders.delete(("bob", 1, "y"))
+                orders.delete_range("bob")
+                orders.write([Put(Order("bob", 9, "z", 9))])
+                counter = client.counter("conformance.bounded")
+                counter.increment("a", 5)
+                hold = counter.reserve("a", 5, ttl=timedelta(minutes=1))
+                counter.commit("a", hold.hold_id)
+                hold = counter.reserve("a", 5, ttl=timedelta(minutes=1))
+                counter.release("a", hold.hold_id)
+                assert counter.get("a").value == 10
+                assert len(counter.batch_get(["a"])) == 1
+                log = client.log("conformance.events")
+                where = log.append("s", {"count": 1})
+                log.batch_append([Record("s", {"count": 2})])
+                assert [r.columns["count"] for r in log.read(where.partition)] == [1, 2]
+                assert log.partition_count() == 4
+                assert len(client.tables()) == 10
+                assert client.describe(ORDERS).kind == "wide"
+                assert client.session_token
+                with pytest.raises(errors.ConditionFailed):
+                    orders.insert(Order("ada", 1, "x", 1))
+            client.close()
+            with pytest.raises(errors.Unavailable, match="closed"):
+                orders.get(("ada", 1, "x"))
+
+        await asyncio.to_thread(use)

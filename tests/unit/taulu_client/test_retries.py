@@ -13,7 +13,7 @@ from taulu.wire.errors import error_message
 from taulu_client import Client, ClientOptions, RetryOptions, Unit, errors
 from taulu_client.items import Put
 from taulu_client.retry import RetryBudget
-from tests.unit.taulu_client.parts import FAST, ScriptedGateway
+from tests.unit.taulu_client.parts import FAST, ScriptedGateway, Silence
 
 FACTS = consistency_pb2.ReplyFacts(consistency=4, version=7, source=4)
 WRITTEN = data_pb2.BatchWriteResponse(
@@ -257,6 +257,27 @@ async def test_a_broken_log_read_goes_on_where_it_ended() -> None:
         found = [record.offset async for record in client.log("n.t").read(0)]
     assert found == list(range(6))
     assert [request.offset for request in gateway.requests] == [0, 4, 4]
+
+
+async def test_a_stream_that_was_silent_for_long_goes_on_when_it_breaks() -> None:
+    def page(at: int, token: str) -> data_pb2.ScanResponse:
+        key = value_pb2.Key(partition=[value_pb2.Value(string_value=f"{at}")])
+        row = value_pb2.Row(key=key, version=1)
+        return data_pb2.ScanResponse(rows=[row], next_page_token=token, facts=FACTS)
+
+    def record(at: int) -> log_pb2.ReadResponse:
+        key = [value_pb2.Value(string_value="a")]
+        records = [log_pb2.LogRecord(offset=at, key=key)]
+        return log_pb2.ReadResponse(records=records, next_offset=at + 1, end_offset=2, facts=FACTS)
+
+    # Longer than a call may take, and than a stream may be broken.
+    breaks = [Silence(1.1), errors.Unavailable("draining")]
+    gateway = ScriptedGateway(
+        stream_steps=[[page(0, "p"), *breaks], [page(1, "")], [record(0), *breaks], [record(1)]]
+    )
+    async with gateway.serve() as address, Client(address, options=FAST, timeout_s=1) as client:
+        assert len([row async for row in client.table("n.t").scan()]) == 2
+        assert len([record async for record in client.log("n.t").read(0)]) == 2
 
 
 async def test_a_reader_that_follows_from_the_end_goes_on_where_it_began() -> None:
