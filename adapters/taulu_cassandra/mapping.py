@@ -100,6 +100,13 @@ def certain_write_error(error: Exception, table: str) -> TauluError | None:
     return _find(error, table, _NOTHING_HAPPENED)
 
 
+def certain_step_error(error: Exception, table: str) -> TauluError | None:
+    """Return the same of a conditional batch, whose commit may fail after it was decided."""
+    if isinstance(error, _driver.NotEnoughReplicas) and not _driver.is_before_consensus(error):
+        return None
+    return certain_write_error(error, table)
+
+
 def write_error(error: Exception, table: str) -> TauluError:
     """Return what callers see of an error of a write."""
     return certain_write_error(error, table) or outcome_unknown(table, str(error))
