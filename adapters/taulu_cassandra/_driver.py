@@ -71,6 +71,7 @@ __all__ = [
     "Unauthorized",
     "WriteFailure",
     "WriteTimeout",
+    "is_before_consensus",
 ]
 
 _SCHEMA_ATTEMPTS = 3
@@ -140,6 +141,15 @@ class Peer:
     address: str
     datacenter: str
     is_up: bool
+
+
+def is_before_consensus(error: NotEnoughReplicas) -> bool:
+    """Return whether a conditional batch was refused before Paxos began.
+
+    The commit, which comes after the decision, has replicas and a level of its own to miss.
+    """
+    missed: Any = cast("Any", error).consistency
+    return missed in (Native.SERIAL, Native.LOCAL_SERIAL)
 
 
 class _MappedAddresses(AddressTranslator):

@@ -21,6 +21,7 @@ from taulu_cassandra._driver import (
 )
 from taulu_cassandra.mapping import (
     DRIVER_ERRORS,
+    certain_step_error,
     certain_write_error,
     outcome_unknown,
     read_error,
@@ -127,7 +128,7 @@ class Calls:
             async with self._slot(call) as timeout_s:
                 return await self._session.execute_conditional(batch, levels, timeout_s)
         except DRIVER_ERRORS as error:
-            certain = certain_write_error(error, call.table)
+            certain = certain_step_error(error, call.table)
             if certain is not None:
                 raise certain from error
             raise OutcomeUnclearError from error

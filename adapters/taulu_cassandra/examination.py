@@ -150,6 +150,7 @@ def _commit_logs(session: Session, settings: CassandraSettings) -> Finding:
     nodes = ", ".join(late)
     what = f"commitlog_sync is periodic on {nodes}: a node that dies loses its last writes"
     if sum(settings.replication.values()) > 1:
-        return Finding(ok=True, what=f"{what}, and other copies keep them")
+        kept = "other copies keep them, and until a repair a quorum without those may lack them"
+        return Finding(ok=True, what=f"{what}; {kept}")
     mend = "set `commitlog_sync: batch` in cassandra.yaml, or keep more than one copy"
     return Finding(ok=False, what=f"{what}, acknowledged ones too", mend=mend)

@@ -74,7 +74,7 @@ _NOTHING_HAPPENED: tuple[_Rule, ...] = (
 )
 """Errors of a write that came before it was sent to any replica."""
 
-_TOO_LARGE = "batch too large"
+_TOO_LARGE = re.compile(r"cql message of size|oversized mutation|batch too large")
 _NOT_HEARD = re.compile(r"unconfigured table|\b(table|keyspace) \S+ does not exist")
 _SHEDDING = 0x1001
 """The protocol's code of a node that sheds load before any work."""
@@ -98,11 +98,11 @@ def certain_write_error(error: Exception, table: str) -> TauluError | None:
     not_heard = _not_heard(error, table)
     if not_heard is not None:
         return not_heard
-    if isinstance(error, _driver.InvalidRequest) and _TOO_LARGE in text:
+    if isinstance(error, _driver.InvalidRequest) and _TOO_LARGE.search(text):
         return LimitExceeded(
-            f"a write to {table} is larger than a batch may be (batch_size_fail_threshold of the "
-            "cluster); send less in one unit",
-            details={"limit": "batch_size_fail_threshold", "table": table},
+            f"a write to {table} is larger than the cluster takes (max_mutation_size, "
+            "native_transport_max_message_size); send less in one unit",
+            details={"limit": "max_mutation_size", "table": table},
         )
     if isinstance(error, _driver.ErrorMessage) and getattr(error, "code", 0) == _SHEDDING:
         return Overloaded(
@@ -113,6 +113,13 @@ def certain_write_error(error: Exception, table: str) -> TauluError | None:
     if not isinstance(error, DRIVER_ERRORS):
         return _internal(error, table)
     return _find(error, table, _NOTHING_HAPPENED)
+
+
+def certain_step_error(error: Exception, table: str) -> TauluError | None:
+    """Return the same of a conditional batch, whose commit may fail after it was decided."""
+    if isinstance(error, _driver.NotEnoughReplicas) and not _driver.is_before_consensus(error):
+        return None
+    return certain_write_error(error, table)
 
 
 def write_error(error: Exception, table: str) -> TauluError:

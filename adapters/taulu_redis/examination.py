@@ -93,9 +93,12 @@ async def _ask(address: Address, settings: RedisSettings) -> list[Reply] | Findi
 
 def replicas_in(facts: Mapping[str, str]) -> list[Address]:
     """Return the replicas in a primary's INFO, as `slave0:ip=10.0.0.2,port=6379,state=online,…`."""
-    lines = [text for name, text in facts.items() if name[:5] == "slave" and name[5:].isdecimal()]
-    parts = [dict(part.split("=", 1) for part in line.split(",")) for line in lines]
-    return [Address(each["ip"], int(each["port"])) for each in parts]
+    found: list[Address] = []
+    for name, line in facts.items():
+        if name.startswith("slave") and name.removeprefix("slave").isdecimal():
+            parts = {key: value for key, _, value in (p.partition("=") for p in line.split(","))}
+            found.append(Address(parts["ip"], int(parts["port"])))
+    return found
 
 
 async def _misfits(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Generator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -25,13 +26,16 @@ from taulu.model import (
     Column,
     ColumnType,
     Delete,
+    GetRows,
     Increment,
     Key,
+    LimitExceeded,
     NewRecord,
     Page,
     Put,
     QueryRows,
     Reserve,
+    Row,
     ScanRows,
     SchemaConflict,
     Table,
@@ -314,3 +318,21 @@ async def test_long_partitions_are_read_to_their_end(cassandra_node: Options) ->
                 assert rows == (expected[::-1] if reverse else expected)
         scanned = await adapter.execute(ScanRows(table.full_name, page), soon())
         assert [row.key for row in scanned.rows] == left
+
+
+async def test_a_unit_that_is_too_large_for_the_cluster_is_refused_whole(
+    cassandra_node: Options,
+) -> None:
+    plain, serial = fresh("orders"), fresh("orders", write_level=SERIAL)
+    async with opened(cassandra_node, plain, serial) as adapter:
+        for table in (plain, serial):
+            keys = [Key(("a",), (day, "x")) for day in (1, 2)]
+            for size, is_taken in ((600_000, True), (3_000_000, False), (10, True)):
+                puts = [Put(key, {"text": "y" * size, "count": size}) for key in keys]
+                refused = contextlib.nullcontext() if is_taken else pytest.raises(LimitExceeded)
+                with refused:
+                    await put(adapter, table, *puts)
+                read = GetRows(table.full_name, tuple(keys))
+                found = (await adapter.execute(read, soon())).outcomes
+                counts = [row.columns["count"] for row in found if isinstance(row, Row)]
+                assert counts == [size if is_taken else 600_000] * 2

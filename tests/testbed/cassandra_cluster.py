@@ -100,7 +100,7 @@ file_cache_size: 16MiB
 networking_cache_size: 16MiB
 concurrent_reads: 8
 concurrent_writes: 8
-paxos_variant: v2
+paxos_variant: {paxos}
 hinted_handoff_enabled: true
 auto_snapshot: false
 dynamic_snitch: true
@@ -142,6 +142,7 @@ class CassandraCluster:
     folder: Path
     ports: Ports
     commit_log: str = SYNCED_FIRST
+    paxos: str = "v2"
     nodes: list[CassandraNode] = field(default_factory=list)
 
     @property
@@ -204,6 +205,7 @@ def cassandra_cluster(
     *,
     subnet: int = 1,
     commit_log: str = SYNCED_FIRST,
+    paxos: str = "v2",
 ) -> Generator[CassandraCluster]:
     """Run a cluster with one node per named data centre, in order; names may repeat.
 
@@ -212,9 +214,11 @@ def cassandra_cluster(
         datacenters: The data centre of each node.
         subnet: Nodes stand on 127.0.SUBNET.1 and up, so that two clusters can run at once.
         commit_log: `SYNCED_FIRST` or `SYNCED_LATER`.
+        paxos: The variant of Paxos; Cassandra is shipped with `v1`.
     """
     first = f"127.0.{subnet}.1"
-    cluster = CassandraCluster(folder, Ports(free_port(first), free_port(first)), commit_log)
+    ports = Ports(free_port(first), free_port(first))
+    cluster = CassandraCluster(folder, ports, commit_log, paxos)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.callback(cluster.stop)
@@ -240,6 +244,7 @@ def _node(
     values = {
         "folder": folder,
         "commit_log": cluster.commit_log,
+        "paxos": cluster.paxos,
         "address": address,
         "storage_port": cluster.ports.storage,
         "native_port": cluster.ports.native,

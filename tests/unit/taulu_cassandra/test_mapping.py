@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from cassandra import (
+    ConsistencyLevel,
     InvalidRequest,
     OperationTimedOut,
     ReadFailure,
@@ -28,7 +29,7 @@ from taulu.model import (
     Unavailable,
     WriteOutcomeUnknown,
 )
-from taulu_cassandra.mapping import read_error, write_error
+from taulu_cassandra.mapping import certain_step_error, read_error, write_error
 
 TOO_LARGE = InvalidRequest("Error from server: code=2200 [Invalid query] Batch too large")
 NOT_HEARD = InvalidRequest('Error from server: code=2200 message="table b does not exist"')
@@ -68,3 +69,20 @@ def test_the_advice_on_an_answer_that_never_came_fits_what_was_going_on(error: E
     at_start = read_error(error, "a.b", "start the gateway again").message
     assert "; start the gateway again (Cassandra: " in at_start
     assert "send" not in at_start
+
+
+@pytest.mark.parametrize(
+    ("missed", "is_certain"),
+    [
+        (ConsistencyLevel.SERIAL, True),
+        (ConsistencyLevel.LOCAL_SERIAL, True),
+        (ConsistencyLevel.QUORUM, False),
+        (ConsistencyLevel.ALL, False),
+    ],
+)
+def test_a_step_that_misses_replicas_for_its_commit_may_have_been_decided(
+    missed: int, is_certain: bool
+) -> None:
+    error = NotEnoughReplicas("no", missed, 3, 2)
+    assert isinstance(certain_step_error(error, "a.b"), Unavailable) == is_certain
+    assert isinstance(write_error(error, "a.b"), Unavailable)
