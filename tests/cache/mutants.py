@@ -13,6 +13,7 @@ MUTANTS = (
     (mutations.no_drop_of_shared, focused.HOT),
     (mutations.no_news, focused.HOT),
     (mutations.absence_outlives_writes, focused.HOT),
+    (mutations.expired_rows_are_served, focused.EXPIRING),
     (mutations.no_gap_detection, focused.LOST_NEWS),
     (mutations.no_silence_detection, focused.SKEWED_NEWS),
     (mutations.no_member_list, focused.UNHEARD),
