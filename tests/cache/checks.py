@@ -82,6 +82,7 @@ class Checker:
                 continue
             if isinstance(got, Row):
                 versions.append(got.version)
+                self._not_over(asked, cell, got, facts)
             self._state(asked, cell, at, facts, end_s)
         if facts.version < max(versions, default=0):
             self.fail("facts", asked, "the version is below that of a row", facts)
@@ -103,6 +104,12 @@ class Checker:
             self.fail("facts", asked, "the reply has a weaker level than asked", facts)
         if as_of_s < asked.begun_s - asked.bound_s:
             self.counts["vouched"] = self.counts.get("vouched", 0) + count
+
+    def _not_over(self, asked: Asked, cell: Cell, row: Row, facts: Facts) -> None:
+        """Check that a row had not expired when the read began, by any gateway's clock."""
+        if row.expire_us is not None and asked.begun_s > true_s(row.expire_us) + self.skew_s:
+            what = f"{cell.name} expired at {true_s(row.expire_us):.3f} s"
+            self.fail("expired", asked, what, facts)
 
     def _state(self, asked: Asked, cell: Cell, at: int, facts: Facts, end_s: float) -> None:
         begun_s = asked.begun_s

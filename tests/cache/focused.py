@@ -145,6 +145,9 @@ STALE = replace(
     read_mean_s=0.2,
     store=StoreFaults(fail_share=0.4),
 )
+EXPIRING = replace(
+    HOT, tables=("expiring", "expiring wide"), writers=4, write_mean_s=1.5, duration_s=90.0
+)
 BOUNDED = replace(LOST_NEWS, levels=(Level.BOUNDED_STALENESS,))
 SESSIONS = replace(LOST_NEWS, levels=(Level.SESSION, Level.EVENTUAL), writers=6, write_mean_s=0.8)
 SLOW_SESSIONS = replace(SESSIONS, store=_SLOW_STORE)

@@ -15,6 +15,7 @@ MUTANTS = (
     (mutations.absence_outlives_writes, focused.HOT),
     (mutations.batches_stay_open, focused.CROWDED),
     (mutations.writers_do_not_wait, focused.CROWDED),
+    (mutations.expired_rows_are_served, focused.EXPIRING),
     (mutations.no_gap_detection, focused.LOST_NEWS),
     (mutations.no_silence_detection, focused.SKEWED_NEWS),
     (mutations.no_member_list, focused.UNHEARD),

@@ -251,6 +251,11 @@ def absence_outlives_writes(patch: Patch) -> None:
     patch.setattr(NearCache, "drop", dropped)
 
 
+def expired_rows_are_served(patch: Patch) -> None:
+    """A copy of a row that has expired since is as good as any."""
+    patch.setattr(Entry, "is_over", lambda self, now_us: False)
+
+
 def no_ticket(patch: Patch) -> None:
     """A row that was written goes to the near cache though another write came between."""
 

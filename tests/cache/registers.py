@@ -18,12 +18,14 @@ class State:
     value: int | None
     """None where the row is absent."""
     version: int
+    expire_us: int | None = None
+    """When the row expires, by the clock of its writer; another state begins then."""
 
     def row(self, key: Key) -> Row | Absent:
         """Return the row as a store gives it."""
         if self.value is None:
             return Absent()
-        return Row(key, {"n": self.value}, self.version)
+        return Row(key, {"n": self.value}, self.version, self.expire_us)
 
 
 @dataclass(slots=True)
@@ -39,16 +41,29 @@ class Cell:
     _acked_s: list[float] = field(default_factory=list[float])
     _floors: list[int] = field(default_factory=list[int])
 
-    def change(self, now_s: float, token: str, value: int | None, version: int) -> None:
-        """Note the effect of a write."""
+    def change(
+        self,
+        now_s: float,
+        token: str,
+        value: int | None,
+        version: int,
+        expire_us: int | None = None,
+    ) -> int:
+        """Note the effect of a write; return the state that it made."""
         at = len(self.states)
-        self.states.append(State(at, now_s, value, version))
+        self.states.append(State(at, now_s, value, version, expire_us))
         self._by_token[token] = at
         if value is None:
             self._absent_s.append(now_s)
             self._absent.append(at)
         else:
             self._by_value[value] = at
+        return at
+
+    def expire(self, now_s: float, at: int) -> None:
+        """Let the row be absent, if it is in this state still."""
+        if at == len(self.states) - 1:
+            self.change(now_s, f"end of {at}", None, self.states[at].version)
 
     def acknowledge(self, now_s: float, token: str) -> int:
         """Note that a write was acknowledged; return the state that it made."""

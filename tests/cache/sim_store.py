@@ -36,8 +36,8 @@ from taulu.model import (
 )
 from taulu.model.clock import Clock
 from taulu.spi import Adapter, Capabilities, Context, Environment, Feature, Finding
-from tests.cache.registers import Registers
-from tests.cache.sim_time import now_s
+from tests.cache.registers import Cell, Registers
+from tests.cache.sim_time import now_s, true_s
 
 LAG_S = 4.0
 """How far reads below QUORUM lag behind: as far as any store may."""
@@ -88,12 +88,22 @@ class ModelStore:
         if before is not None:
             return Written(before)
         cells = [self.registers.cell(table, _key(mutation)) for mutation in unit.mutations]
+        written_us = version
         version = max(version, *(cell.states[-1].version + 1 for cell in cells))
         for cell, mutation in zip(cells, unit.mutations, strict=True):
             value = None if isinstance(mutation, Delete) else int(str(mutation.columns["n"]))
-            cell.change(now_s(), unit.token.nonce, value, version)
+            ttl_us = mutation.ttl_us if isinstance(mutation, Put) else None
+            expire_us = None if ttl_us is None else written_us + ttl_us
+            at = cell.change(now_s(), unit.token.nonce, value, version, expire_us)
+            if expire_us is not None:
+                self._expire(cell, at, expire_us)
         self._done[unit.token.nonce] = version
         return Written(version, is_first=True)
+
+    def _expire(self, cell: Cell, at: int, expire_us: int) -> None:
+        """Let a row end, by the store's clock, which is right."""
+        loop = asyncio.get_running_loop()
+        loop.call_at(true_s(expire_us), lambda: cell.expire(now_s(), at))
 
     async def write(self, table: str, unit: WriteUnit, clock: Clock) -> Written | Failed:
         """Write one unit, as one gateway does."""
@@ -145,7 +155,7 @@ class ModelAdapter(Adapter):
     name = "model"
     capabilities = Capabilities(
         kinds=frozenset({Kind.KV, Kind.WIDE}),
-        features=frozenset({Feature.WRITE_ORDER, Feature.SCAN}),
+        features=frozenset({Feature.WRITE_ORDER, Feature.SCAN, Feature.ROW_TTL}),
         read_levels=frozenset(Level),
         write_levels=frozenset({Level.QUORUM, Level.LINEARIZABLE}),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from taulu.model import CachePolicy, Column, ColumnType, Kind, Level, Table, TypeName
 from taulu.model.table import ClusteringColumn
 
@@ -14,7 +16,9 @@ _LONG = CachePolicy(("near", "shared"), 30_000_000, 20_000_000, BOUND_US)
 _STRING, _INT = ColumnType(TypeName.STRING), ColumnType(TypeName.INT64)
 
 
-def _table(name: str, cache: CachePolicy, *, is_wide: bool = False) -> Table:
+def _table(
+    name: str, cache: CachePolicy, *, is_wide: bool = False, ttl_us: int | None = None
+) -> Table:
     return Table(
         namespace="sim",
         name=name,
@@ -25,6 +29,7 @@ def _table(name: str, cache: CachePolicy, *, is_wide: bool = False) -> Table:
         storage="model",
         read_level=Level.EVENTUAL,
         staleness_us_max=BOUND_US,
+        ttl_us=ttl_us,
         cache=cache,
     )
 
@@ -45,3 +50,12 @@ TABLES = (
 
 STALE = _table("stale", CachePolicy(("near",), 8_000_000, 0, BOUND_US, serve_stale_on_error=True))
 """One that gives an old copy rather than an error."""
+
+EXPIRING = _table("expiring", _LONG, ttl_us=6_000_000)
+EXPIRING_WIDE = _table(
+    "expiring wide", replace(_LONG, has_queries=True), is_wide=True, ttl_us=6_000_000
+)
+"""Two whose rows expire, each after a time of its own up to the table's."""
+
+OTHERS = (STALE, EXPIRING, EXPIRING_WIDE)
+"""The tables that a scenario uses only when it names them."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.cache import focused
 from tests.cache.client_workload import run
 from tests.cache.scenarios import SCENARIOS
 from tests.cache.sim_tables import TABLES
@@ -22,6 +23,14 @@ def test_no_read_of_a_client_breaks_the_contract(name: str, seed: int) -> None:
     assert not report.violations, report.text()
     assert report.counts["client_cache"] > 100
     assert report.counts["vouched"] > 50
+
+
+@pytest.mark.parametrize("seed", seeds())
+def test_no_read_of_a_client_shows_a_row_that_had_expired(seed: int) -> None:
+    report = run(replace(focused.EXPIRING, tables=("expiring",)), seed)
+    print(report.text())
+    assert not report.violations, report.text()
+    assert report.counts["client_cache"] > 100
 
 
 def test_the_same_seed_gives_clients_the_same_history() -> None:

@@ -167,7 +167,7 @@ async def writer(world: World, scenario: Scenario) -> None:
         else:
             count = 1 if choose.random() < 0.8 else 2
             key = choose.choice(keys_of(world, table))
-            units = [_unit(world, key) for _ in range(count)]
+            units = [_unit(world, table, key) for _ in range(count)]
             world.sent += [(table.full_name, unit) for unit in units]
             del world.sent[:-200]
         patience_s = SHORT_S if choose.random() < 0.1 else world.patience_s
@@ -189,12 +189,16 @@ async def _read_own(world: World, table: Table, unit: WriteUnit, session: Sessio
         await read_rows(world, world.gateway(), table, (mutation.key,), Level.SESSION, session)
 
 
-def _unit(world: World, key: Key) -> WriteUnit:
+def _unit(world: World, table: Table, key: Key) -> WriteUnit:
     nonce = world.nonce()
     token = IdempotencyToken(START_US + int(now_s() * 1e6), nonce)
     if world.choose.random() < 0.25:
         return WriteUnit((Delete(key),), token)
-    return WriteUnit((Put(key, {"n": int(nonce.removeprefix("effect-"))}),), token)
+    ttl_us = None
+    if table.ttl_us is not None:
+        # The shortest end before the bound, the longest long after it.
+        ttl_us = int(table.ttl_us * world.choose.choice((0.1, 0.4, 1.0)))
+    return WriteUnit((Put(key, {"n": int(nonce.removeprefix("effect-"))}, ttl_us),), token)
 
 
 async def write(

@@ -13,7 +13,7 @@ from tests.cache.registers import Registers
 from tests.cache.sim_gateway import SimGateway
 from tests.cache.sim_network import Network, NetworkFaults
 from tests.cache.sim_store import ModelStore, StoreFaults
-from tests.cache.sim_tables import STALE, TABLES
+from tests.cache.sim_tables import OTHERS, TABLES
 from tests.cache.sim_time import SimClock, simulate
 from tests.cache.traffic import read_rows, reader, writer
 from tests.cache.world import LEVELS, OPTIONS, Scenario, World, keys_of
@@ -86,7 +86,7 @@ def world_of(scenario: Scenario, seed: int) -> World:
     network = Network(random.Random(choose.random()), faults)
     tables = list(TABLES)
     if scenario.tables:
-        tables = [table for table in (*TABLES, STALE) if table.name in scenario.tables]
+        tables = [table for table in (*TABLES, *OTHERS) if table.name in scenario.tables]
     options = replace(OPTIONS, clock_skew_s=scenario.skew_s)
     gateways: list[SimGateway] = []
     for at in range(scenario.gateways):

@@ -31,9 +31,9 @@ SILENCE_S_MAX = 5.0
 """How long a stream may be silent, ten beats, before another is opened."""
 RENEW_S = 300.0
 """How long one stream is used, for two clocks drift apart."""
-BEGIN_S_MAX = 1.0
-"""How long the first response may take: what is vouched for lies behind by up to that, and a table
-may have a bound of 2 s."""
+BEGIN_S_MAX = 0.5
+"""How long the first response may take: what is vouched for lies behind by up to that and a beat,
+and a table may have a bound of 2 s."""
 RENEW_SLOW_S = 10.0
 """How long a stream is used that took longer to begin: a moment of trouble must not cost what
 clients keep for as long as a good stream lasts."""
