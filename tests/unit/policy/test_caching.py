@@ -286,8 +286,8 @@ def _deaf(it: Subject) -> Any:
     """Return a channel that hears nothing, so that nothing is vouched for."""
     from taulu.cache.channel import Channel, ChannelOptions  # noqa: PLC0415 - used here alone
 
-    carrier = MemorySharedCache(it.clock).carrier
-    return Channel("me", 1, carrier, it.clock, ChannelOptions(1, 0, 600), it.room.on_news)
+    carrier, room = MemorySharedCache(it.clock).carrier, it.room
+    return Channel("me", 1, carrier, it.clock, ChannelOptions(1, 0, 600), room.on_news, room.run)
 
 
 async def test_first_pages_of_queries_are_cached_and_go_with_any_write_of_the_partition() -> None:
