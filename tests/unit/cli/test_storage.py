@@ -111,7 +111,9 @@ def written(folder: Path, table: str, settings: str) -> Path:
     """Write a table and settings, and return the file of the settings."""
     (folder / "users.yaml").write_text(USERS.format(more=table))
     config = folder / "taulu.yaml"
-    config.write_text(f"tables: [users.yaml]\n{settings}\n")
+    # A port of its own: another server may stand on the usual one.
+    listen = "" if settings.startswith("listen:") else "listen: 127.0.0.1:0"
+    config.write_text(f"tables: [users.yaml]\n{listen}\n{settings}\n")
     return config
 
 
