@@ -101,8 +101,11 @@ def _read_on(loop: asyncio.AbstractEventLoop, read: Read) -> Sequence[Sample]:
 
     try:
         loop.call_soon_threadsafe(fill)
+    except RuntimeError as error:
+        raise Unanswered("the worker is at its end") from error
+    try:
         return done.result(READ_S_MAX)
-    except (RuntimeError, TimeoutError) as error:
+    except TimeoutError as error:
         raise Unanswered(f"the worker did not get round to it within {READ_S_MAX:g} s") from error
 
 
