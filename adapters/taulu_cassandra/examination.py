@@ -10,6 +10,7 @@ from taulu_cassandra._driver import InvalidRequest, Session, Unauthorized
 from taulu_cassandra.layout import layout_of
 from taulu_cassandra.mapping import DRIVER_ERRORS
 from taulu_cassandra.opening import check_table, connect_error, connected
+from taulu_cassandra.options import is_serial
 from taulu_cassandra.settings import CassandraSettings
 
 _ANSWER_S_MAX = 3.0
@@ -42,7 +43,7 @@ def examine(settings: CassandraSettings, tables: Sequence[Table]) -> list[Findin
             _schema(session),
             *_copies(session, settings),
             *_keyspaces(session, settings),
-            _commit_logs(session, settings),
+            _commit_logs(session, settings, tables),
             *_misfits(session, settings, tables),
         ]
     except DRIVER_ERRORS as error:
@@ -137,8 +138,8 @@ def _misfits(
     return findings
 
 
-def _commit_logs(session: Session, settings: CassandraSettings) -> Finding:
-    """Say what becomes of an acknowledged write when all the nodes that took it die at once."""
+def _commit_logs(session: Session, settings: CassandraSettings, tables: Sequence[Table]) -> Finding:
+    """Say what becomes of an acknowledged write when nodes that took it die the next moment."""
     try:
         answers = session.ask_each(_COMMIT_LOG, _ANSWER_S_MAX)
     except (InvalidRequest, Unauthorized) as error:
@@ -147,10 +148,15 @@ def _commit_logs(session: Session, settings: CassandraSettings) -> Finding:
     late = sorted(node for node, ((value,),) in answers.items() if value not in _SYNCED_FIRST)
     if not late:
         return Finding(ok=True, what="a node has a write on its disk before it acknowledges it")
-    nodes = ", ".join(late)
-    what = f"commitlog_sync is periodic on {nodes}: a node that dies loses its last writes"
-    if sum(settings.replication.values()) > 1:
-        kept = "other copies keep them, and until a repair a quorum without those may lack them"
-        return Finding(ok=True, what=f"{what}; {kept}")
-    mend = "set `commitlog_sync: batch` in cassandra.yaml, or keep more than one copy"
-    return Finding(ok=False, what=f"{what}, acknowledged ones too", mend=mend)
+    what = (
+        f"commitlog_sync is periodic on {', '.join(late)}: a node that dies loses its last writes"
+    )
+    mend = "set `commitlog_sync: batch` in cassandra.yaml"
+    if sum(settings.replication.values()) == 1:
+        return Finding(ok=False, what=f"{what}, and no other has them", mend=mend)
+    by_paxos = sorted(table.full_name for table in tables if is_serial(table))
+    if by_paxos:
+        forgotten = f"with them its part in steps of {', '.join(by_paxos)} that were acknowledged"
+        return Finding(ok=False, what=f"{what}, {forgotten}", mend=mend)
+    kept = "other copies keep them, and until a repair a quorum without those may lack them"
+    return Finding(ok=True, what=f"{what}; {kept}")

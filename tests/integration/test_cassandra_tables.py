@@ -261,9 +261,13 @@ async def test_doctor_says_where_one_node_can_lose_what_it_acknowledged(tmp_path
         assert ["commitlog_sync is periodic on 127.0.5.1" in f.what for f in wrong] == [True]
         assert "commitlog_sync: batch" in wrong[0].mend
         copied = {**alone, "replication": {"dc1": 1, "dc2": 2}}
-        (said,) = [f for f in await examined(copied) if "commitlog_sync" in f.what]
-        assert said.ok
-        assert "other copies keep them" in said.what
+        plain, by_paxos = fresh("items"), fresh("items", write_level=SERIAL)
+        for tables, is_fine in (((), True), ((plain,), True), ((plain, by_paxos), False)):
+            found = await examined(copied, *tables)
+            (said,) = [f for f in found if "commitlog_sync" in f.what]
+            assert said.ok == is_fine
+            assert ("other copies keep them" in said.what) == is_fine
+            assert (by_paxos.full_name in said.what) != is_fine
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-node.invalid"])
