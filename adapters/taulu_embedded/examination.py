@@ -19,6 +19,9 @@ _MIB = 1024 * 1024
 def examine(path: Path, tables: Sequence[Table]) -> list[Finding]:
     """Look the file over, and whether tables fit what it holds, without changing it."""
     findings = [_sqlite()]
+    if not tables and not path.exists():
+        findings.append(Finding(ok=True, what=f"{path} is not there, and no table is kept in it"))
+        return findings
     try:
         check_place(path)
     except TauluError as error:

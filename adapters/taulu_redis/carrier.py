@@ -31,6 +31,7 @@ class RedisCarrier:
         # Channels know no databases, so the name has to tell them apart.
         self._tag = b"taulu:{cache:%d}" % calls.settings.db
         self._channel = self._tag + b":news"
+        # A hash: beside a field for each member one without a name, which says since when.
         self._members = self._tag + b":members"
         self._subscriptions: set[Subscription] = set()
 
@@ -61,16 +62,23 @@ class RedisCarrier:
 
     async def enrol(self, member: str) -> None:
         """See `Carrier.enrol`."""
-        await self._run(("SADD", self._members, member), self._members)
+        begun = ("HSETNX", self._members, b"", str(self._clock.now_us()))
+        await self._run(begun, self._members)
+        await self._run(("HSET", self._members, member, b""), self._members)
 
     async def members(self) -> frozenset[str]:
         """See `Carrier.members`."""
-        found = await self._run(("SMEMBERS", self._members), self._members)
-        return frozenset(member.decode() for member in cast("list[bytes]", found))
+        found = await self._run(("HKEYS", self._members), self._members)
+        return frozenset(member.decode() for member in cast("list[bytes]", found) if member)
 
     async def strike(self, member: str) -> None:
         """See `Carrier.strike`."""
-        await self._run(("SREM", self._members, member), self._members)
+        await self._run(("HDEL", self._members, member), self._members)
+
+    async def kept_since_us(self) -> int:
+        """See `Carrier.kept_since_us`. It says now where nobody has begun a list again yet."""
+        found = await self._run(("HGET", self._members, b""), self._members)
+        return self._clock.now_us() if found is None else int(cast(bytes, found))
 
     async def _run(
         self, words: tuple[Argument, ...], key: bytes, *, is_once: bool = False

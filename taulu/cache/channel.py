@@ -101,6 +101,8 @@ class Channel:
     """When something was last sent for sure."""
     _listed_s: float = float("-inf")
     """When this member was last seen on the list, or put there."""
+    _settled_s: float = float("-inf")
+    """Until when the list may lack a member that writes."""
     _is_over: bool = False
     """Whether this member has taken leave."""
     _failed_s: float = float("-inf")
@@ -125,6 +127,7 @@ class Channel:
         begun_s = self.clock.monotonic()
         await self.carrier.enrol(self.me)
         self._listed_s = begun_s
+        self._settled_s = begun_s + await self._unsettled_s()
         async with self._queue.turn:
             await self._send({})
         self.run(self._listen())
@@ -144,7 +147,7 @@ class Channel:
 
     def trust(self) -> Trust:
         """Return what the channel vouches for now."""
-        if self._since_s == float("inf"):
+        if self._since_s == float("inf") or self.clock.monotonic() < self._settled_s:
             return NO_TRUST
         until_s = min((peer.until_s for peer in self._peers.values()), default=self._members_s)
         return Trust(self._since_s, min(until_s, self._members_s))
@@ -154,6 +157,9 @@ class Channel:
         now_s = self.clock.monotonic()
         if self._since_s == float("inf"):
             return "the others' news cannot be heard"
+        if now_s < self._settled_s:
+            left_s = self._settled_s - now_s
+            return f"the list of members is new and may lack some for another {left_s:.0f} s"
         if now_s - self._members_s > bound_s:
             return "the list of members could not be read"
         for member, peer in self._peers.items():
@@ -243,21 +249,33 @@ class Channel:
         try:
             async with asyncio.timeout(SEND_S_MAX):
                 members = await self.carrier.members()
+                # One that was heard may be cut off, and missing from a list that was lost. One
+                # that never was has ended, or was forgotten by others; all its news were missed.
+                unheard = {m for m, peer in self._peers.items() if not peer.epoch} - members
+                if unheard and await self._unsettled_s() > 0:
+                    unheard = set[str]()
         except TimeoutError as error:
             raise Unavailable("the list of members could not be read") from error
         for member in members - {self.me} - self._peers.keys():
             self._peers[member] = _Peer(begun_s)
-        for member in self._peers.keys() - members:
-            # One that was heard may be cut off, and missing from a list that was lost. One that
-            # never was has ended, or was forgotten by others; all its news were missed.
-            if not self._peers[member].epoch:
-                del self._peers[member]
-                self._miss()
+        for member in unheard & self._peers.keys():
+            del self._peers[member]
+            self._miss()
         if self.me not in members and not self._is_over:
             await self.carrier.enrol(self.me)
         self._listed_s = begun_s
         self._members_s = begun_s
         await self._forget()
+
+    async def _unsettled_s(self) -> float:
+        """Return for how long the list may still lack a member that writes; at most 0 if not.
+
+        Where a list was lost with a member that was cut off before, that one cannot enter itself
+        again. It refuses writes when it was cut off for half of `forget_s`; the other half is for
+        those that are under way then.
+        """
+        age_s = (self.clock.now_us() - await self.carrier.kept_since_us()) / 1e6
+        return self.options.forget_s + self.options.skew_s - age_s
 
     async def _forget(self) -> None:
         now_s = self.clock.monotonic()

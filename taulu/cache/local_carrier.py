@@ -84,6 +84,10 @@ class LocalCarrier:
     async def strike(self, member: str) -> None:
         """See `Carrier.strike`; a worker that ended is replaced."""
 
+    async def kept_since_us(self) -> int:
+        """See `Carrier.kept_since_us`; the members cannot be lost."""
+        return 0
+
     def _opened(self) -> socket.socket:
         if self._socket is None:
             raise Unavailable("this worker has left the others")

@@ -127,6 +127,13 @@ class Carrier(Protocol):
         """Take a member off the list."""
         ...
 
+    async def kept_since_us(self) -> int:
+        """Return since when the list has been kept, on a gateway's clock; 0 if it cannot be lost.
+
+        A list that was lost begins anew, and lacks those who cannot enter themselves again.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SharedCache:

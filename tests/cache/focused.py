@@ -52,6 +52,20 @@ async def _is_cut_off_long(world: World) -> None:
     await asyncio.sleep(2.0)
 
 
+async def _is_cut_off_unlisted(world: World) -> None:
+    """Lose the list of members while one is cut off, and start another."""
+    name = world.gateways[-1].name + "-0"
+    world.network.faults.cut.add(name)
+    world.network.fall(forgets=True)
+    await asyncio.sleep(0.1)
+    world.network.rise()
+    await world.gateways[0].stop()
+    await world.gateways[0].start()
+    await asyncio.sleep(OPTIONS.forget_s / 2)
+    world.network.faults.cut.clear()
+    await asyncio.sleep(OPTIONS.forget_s)
+
+
 async def _dies_unheard(world: World) -> None:
     """Kill a gateway that nobody heard in its last seconds, and let it be forgotten."""
     gateway = world.gateways[-1]
@@ -103,6 +117,7 @@ COMES_BACK = replace(UNHEARD, faults=_comes_back_unknown)
 CUT_OFF = replace(
     HOT, faults=_is_cut_off_long, store=StoreFaults(), network=NetworkFaults(), write_mean_s=1.0
 )
+UNLISTED = replace(CUT_OFF, faults=_is_cut_off_unlisted)
 LAST_WORDS = replace(
     HOT,
     faults=_dies_unheard,

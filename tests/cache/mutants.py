@@ -22,6 +22,7 @@ MUTANTS = (
     (mutations.restarts_count_as_new, focused.COMES_BACK),
     (mutations.no_miss_of_the_broken_way, SCENARIOS["outages"]),
     (mutations.no_refusal_when_cut_off, focused.CUT_OFF),
+    (mutations.new_lists_are_believed, focused.UNLISTED),
     (mutations.nothing_missed_of_the_forgotten, focused.LAST_WORDS),
     (mutations.no_loss_of_failed_drops, focused.LOST_DROPS),
     (mutations.no_skew_in_news, focused.SKEWED_NEWS),

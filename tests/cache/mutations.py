@@ -286,6 +286,16 @@ def no_refusal_when_cut_off(patch: Patch) -> None:
     patch.setattr(Channel, "check_not_cut_off", lambda self, table: None)
 
 
+def new_lists_are_believed(patch: Patch) -> None:
+    """A list of members that was lost is taken for complete as soon as it is there again."""
+
+    async def none(self: Channel) -> float:
+        del self
+        return 0.0
+
+    patch.setattr(Channel, "_unsettled_s", none)
+
+
 def nothing_missed_of_the_forgotten(patch: Patch) -> None:
     """Who forgets a member does not ask what it missed of it."""
     forget = Channel._forget

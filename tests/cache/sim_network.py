@@ -54,6 +54,8 @@ class Network:
     faults: NetworkFaults = field(default_factory=NetworkFaults)
     tier: MemoryTier = field(default_factory=lambda: MemoryTier(SimClock()))
     members: set[str] = field(default_factory=set[str])
+    members_since_us: int | None = 0
+    """None where they were lost, and none has entered itself again."""
     listeners: dict[str, asyncio.Queue[bytes | None]] = field(
         default_factory=dict[str, "asyncio.Queue[bytes | None]"]
     )
@@ -71,6 +73,7 @@ class Network:
         if forgets:
             self.tier.forget()
             self.members.clear()
+            self.members_since_us = None
 
     def rise(self) -> None:
         """Start it again."""
@@ -207,7 +210,10 @@ class _Carrier:
 
     async def enrol(self, member: str) -> None:
         async def add() -> None:
-            self.view.network.members.add(member)
+            network = self.view.network
+            network.members.add(member)
+            if network.members_since_us is None:
+                network.members_since_us = SimClock().now_us()
 
         await self.view.call(add)
 
@@ -222,3 +228,10 @@ class _Carrier:
             self.view.network.members.discard(member)
 
         await self.view.call(remove)
+
+    async def kept_since_us(self) -> int:
+        async def read() -> int:
+            since_us = self.view.network.members_since_us
+            return SimClock().now_us() if since_us is None else since_us
+
+        return await self.view.call(read)

@@ -26,7 +26,6 @@ from tests.end_to_end.cached_parts import (
     until_seen,
     write_beside_the_gateway,
 )
-from tests.end_to_end.test_gateway import workers_of
 from tests.testbed.gateway_process import GatewayProcess
 
 
@@ -108,7 +107,7 @@ async def test_a_killed_worker_costs_the_trust_in_what_was_read_before(
     pair: GatewayProcess,
 ) -> None:
     # The supervisor starts its workers in their order.
-    victim, _ = workers_of(pair)
+    victim, _ = pair.worker_pids()
     async with one_on_each_worker(pair.address) as (_, survivor):
         await survivor.table(USERS).put({"user_id": "ada", "age": 1})
         await _beyond_the_bound(survivor)
@@ -128,7 +127,7 @@ async def test_a_killed_worker_costs_the_trust_in_what_was_read_before(
 
 
 async def test_a_silent_worker_leaves_the_others_the_bound(pair: GatewayProcess) -> None:
-    silent, _ = workers_of(pair)
+    silent, _ = pair.worker_pids()
     async with one_on_each_worker(pair.address) as (_, client):
         await client.table(USERS).put({"user_id": "ada", "age": 1})
         await _beyond_the_bound(client)

@@ -34,7 +34,6 @@ from tests.end_to_end.cached_parts import (
     until,
     until_seen,
 )
-from tests.end_to_end.test_gateway import workers_of
 from tests.testbed.gateway_process import GatewayProcess
 from tests.testbed.proxy import Proxy
 
@@ -195,7 +194,7 @@ async def test_a_client_that_hears_nothing_has_the_bound(pair: GatewayProcess, f
 
 
 async def test_a_client_watches_another_worker_when_its_own_dies(pair: GatewayProcess) -> None:
-    workers = workers_of(pair)
+    workers = pair.worker_pids()
     async with Client(pair.address, timeout_s=30) as client, Client(pair.address) as other:
         users = client.cached_table(USERS)
         await users.put({"user_id": "ada", "age": 1})

@@ -27,7 +27,7 @@ from tests.end_to_end.cached_parts import (
     until,
     write_beside_the_gateway,
 )
-from tests.end_to_end.test_gateway import refused, workers_of
+from tests.end_to_end.test_gateway import refused
 from tests.testbed.gateway_process import GatewayProcess
 
 ENDPOINT = re.compile(r"metrics are at (http://\S+) worker=(\d+)")
@@ -170,7 +170,7 @@ async def test_a_worker_that_replaces_another_is_scraped_where_that_was(
     urls = endpoints(pair)
     began = series("process_start_time_seconds", worker="1")
     before = scrape(urls[1])[began]
-    _, victim = workers_of(pair)
+    _, victim = pair.worker_pids()
     os.kill(victim, signal.SIGKILL)
 
     async def is_back() -> bool:
@@ -220,11 +220,11 @@ def listening(pid: int) -> set[int]:
 
 def test_without_the_setting_there_is_no_endpoint(tmp_path: Path, pair: GatewayProcess) -> None:
     ports = [int(url.split(":")[2].partition("/")[0]) for url in endpoints(pair)]
-    with_it = [listening(pid) for pid in workers_of(pair)]
+    with_it = [listening(pid) for pid in pair.worker_pids()]
     assert with_it == [{pair.port, port} for port in ports]
     silent = start(tmp_path / "silent", workers=2)
     try:
-        assert [listening(pid) for pid in workers_of(silent)] == [{silent.port}] * 2
+        assert [listening(pid) for pid in silent.worker_pids()] == [{silent.port}] * 2
         assert "metrics" not in silent.errors()
     finally:
         silent.close()

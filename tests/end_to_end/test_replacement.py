@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from taulu_client.sync import SyncClient
-from tests.end_to_end.test_gateway import EXAMPLES, PATIENT, workers_of
+from tests.end_to_end.test_gateway import EXAMPLES, PATIENT
 from tests.testbed.gateway_process import GatewayProcess
 
 PATIENCE_S = 60.0
@@ -40,18 +40,18 @@ def test_a_worker_that_cannot_be_replaced_takes_no_other_with_it(pair: GatewayPr
     lock = pair.folder / "taulu-data" / "taulu.db.lock"
     holder = lock.read_text()
     lock.write_text("1 another-server")
-    os.kill(workers_of(pair)[0], signal.SIGKILL)
+    os.kill(pair.worker_pids()[0], signal.SIGKILL)
     until(lambda: "no worker could be started" in pair.errors())
     assert "in use by another server" in pair.errors()
     with SyncClient(pair.address, timeout_s=30, options=PATIENT) as client:
         client.table("demo.users").put({"user_id": "ada"})
     lock.write_text(holder)
-    until(lambda: len(workers_of(pair)) == 2)
+    until(lambda: len(pair.worker_pids()) == 2)
     assert pair.stop() == 0
 
 
 def test_the_loss_of_a_worker_is_logged_as_the_settings_say(pair: GatewayProcess) -> None:
-    (lost, _) = workers_of(pair)
+    (lost, _) = pair.worker_pids()
     os.kill(lost, signal.SIGKILL)
     until(lambda: "worker ended" in pair.errors())
     (line,) = [line for line in pair.errors().splitlines() if "worker ended" in line]

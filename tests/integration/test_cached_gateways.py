@@ -23,7 +23,7 @@ from taulu.model import Consistency, Level, Source
 from taulu_client import Client
 from tests.testbed.gateway_process import GatewayProcess
 from tests.testbed.postgres_server import PostgresServer
-from tests.testbed.redis_servers import RedisServer
+from tests.testbed.redis_servers import RedisServer, call
 from tests.testbed.server_process import free_port
 
 pytestmark = pytest.mark.xdist_group("postgres")
@@ -121,6 +121,8 @@ async def pair(tmp_path: Path, postgres: PostgresServer) -> AsyncGenerator[Pair]
     table.write_text(TABLE.replace("NAME", name))
     config = {"save": '""', "appendonly": "no"}
     redis = RedisServer(tmp_path / "redis", free_port(), config).start()
+    # A list of members that is new vouches for nobody: this one is as old as can be.
+    call(redis.port, "HSET", "taulu:{cache:0}:members", "", 1)
     target = {"adapter": "redis", "nodes": [redis.address], "durability": "none"}
     storage = {"postgres": {"adapter": "postgres", **postgres.options()}, "cache": target}
     settings = f"storage: {json.dumps(storage)}\ncache: {{shared: cache}}\n"

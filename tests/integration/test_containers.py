@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -23,13 +23,14 @@ from testcontainers.core.network import Network
 from taulu.conformance import ShiftedClock
 from taulu.conformance.subject import Subject
 from taulu.conformance.tables import BOUNDED, EVENTS, ITEMS, LOG_PARTITIONS, ORDERS, tables_for
-from taulu.model import Increment, Key, Kind, LogRecord, TauluError, Unavailable
+from taulu.model import Increment, Key, Kind, LogRecord, TauluError
 from taulu.spi import Adapter, Environment
 from taulu_cassandra import CassandraAdapter
 from taulu_kafka import KafkaAdapter
 from taulu_postgres import PostgresAdapter
 from taulu_redis import RedisAdapter
 from tests.conformance.adapters import direct
+from tests.integration.patience import patiently
 from tests.testbed import images
 from tests.testbed.docker_engine import Engine
 from tests.testbed.server_process import free_port
@@ -136,20 +137,6 @@ async def read_back(subject: Subject, kinds: frozenset[Kind], name: str) -> None
         assert found == [0, 1, 2]
 
 
-async def patiently(act: Callable[[], Awaitable[None]]) -> None:
-    """Do something again while the server, which has just come back, says that it is not ready."""
-    give_up = time.monotonic() + READY_S_MAX
-    while True:
-        try:
-            await act()
-        except Unavailable:
-            if time.monotonic() > give_up:
-                raise
-            await asyncio.sleep(_REST_S)
-        else:
-            return
-
-
 async def check(store: Store, kinds: set[Kind]) -> None:
     """Write, read back, kill the server, and read back what it had acknowledged.
 
@@ -164,7 +151,7 @@ async def check(store: Store, kinds: set[Kind]) -> None:
         store.kill_and_start_again()
     async with store.opened() as subject:
         for name in names:
-            await patiently(functools.partial(read_back, subject, store.kinds, name))
+            await patiently(functools.partial(read_back, subject, store.kinds, name), READY_S_MAX)
         await write(subject, store.kinds, subject.name("after"))
 
 

@@ -234,9 +234,11 @@ async def test_doctor_says_where_a_replica_that_lacks_acknowledged_records_may_l
     prefix = fresh_prefix()
     topic = f"{prefix}{TABLE.full_name}"
     async with opened(kafka_broker.bootstrap, prefix) as (adapter,):
-        assert not any("may become leader" in one.what for one in await adapter.examine())
+        assert not any("may become leader" in one.what for one in await adapter.examine([TABLE]))
         await asyncio.to_thread(_set, kafka_broker, topic, "unclean.leader.election.enable", "true")
-        (finding,) = [one for one in await adapter.examine() if "may become leader" in one.what]
+        (finding,) = [
+            one for one in await adapter.examine([TABLE]) if "may become leader" in one.what
+        ]
         assert not finding.ok
 
 
@@ -255,7 +257,7 @@ def _set(cluster: KafkaCluster, topic: str, name: str, value: str) -> None:
 async def test_a_cluster_that_is_not_there_is_reported_and_refused() -> None:
     nowhere = {"servers": f"127.0.0.1:{free_port()}"}
     adapter = KafkaAdapter.create(nowhere, Environment())
-    (finding,) = await adapter.examine()
+    (finding,) = await adapter.examine([TABLE])
     assert not finding.ok
     with pytest.raises(Unavailable):
         await adapter.open()

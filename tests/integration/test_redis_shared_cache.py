@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from taulu.model import Unavailable
+from taulu.model import SystemClock, Unavailable
 from taulu.spi import Busy, Fill, Hit, Leased, SharedCache
 from tests.conformance.shared_cache import (
     LONG_US,
@@ -214,6 +214,26 @@ async def test_what_a_former_run_of_the_server_kept_is_void(tmp_path: Path, tabl
                 lease = await leased(tier, table, asked)
                 assert await fill(tier, table, loaded(asked, lease, b"new"))
                 assert await one(tier, table, asked) == Hit(b"new")
+
+
+async def test_the_list_of_members_says_since_when_it_was_kept(tmp_path: Path) -> None:
+    clock = SystemClock()
+    with server_with(tmp_path) as servers:
+        async with opened({**servers.options, **PATIENT}, []) as (adapter, _):
+            carrier = adapter.shared_cache().carrier
+            begun_us = clock.now_us()
+            await carrier.enrol("first")
+            since_us = await carrier.kept_since_us()
+            assert begun_us <= since_us <= clock.now_us()
+            await carrier.enrol("second")
+            await carrier.strike("first")
+            assert await carrier.kept_since_us() == since_us
+            assert await carrier.members() == {"second"}
+            call(servers.server.port, "FLUSHALL")
+            lost_us = clock.now_us()
+            assert await carrier.kept_since_us() >= lost_us
+            await carrier.enrol("second")
+            assert lost_us <= await carrier.kept_since_us() <= clock.now_us()
 
 
 async def test_databases_of_one_server_share_nothing(redis_alone: Standalone, table: str) -> None:
