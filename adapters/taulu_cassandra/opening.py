@@ -120,15 +120,15 @@ def compile_statements(stored: StoredTable, texts: Sequence[str], clock: Clock) 
     while True:
         try:
             stored.prepare_now(*texts)
-        except InvalidRequest as error:
-            if clock.monotonic() >= give_up:
-                raise _not_compiled(stored.name, str(error)) from error
-            time.sleep(_REST_S)
         except DRIVER_ERRORS as error:
             refused = read_error(error, stored.name)
             if isinstance(refused, ConfigError):
                 raise refused from error
-            raise _not_compiled(stored.name, type(error).__name__) from error
+            # A node that hears of it just now may answer with an error of its own.
+            if clock.monotonic() >= give_up:
+                reason = str(error) if isinstance(error, InvalidRequest) else type(error).__name__
+                raise _not_compiled(stored.name, reason) from error
+            time.sleep(_REST_S)
         else:
             return
 
