@@ -18,8 +18,8 @@ from pathlib import Path
 
 from taulu.cache import CacheOptions
 from taulu.cache.shared import PAUSE_S
+from taulu.gateway import GatewayOptions, StorageTarget, open_gateway
 from taulu.gateway.gateway import Gateway
-from taulu.gateway.lifecycle import GatewayOptions, StorageTarget, open_gateway
 from taulu.model import (
     CachePolicy,
     Column,

@@ -20,8 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from taulu.cache import CacheOptions
+from taulu.gateway import GatewayOptions, StorageTarget, open_gateway
 from taulu.gateway.gateway import Gateway
-from taulu.gateway.lifecycle import GatewayOptions, StorageTarget, open_gateway
 from taulu.model import (
     CachePolicy,
     Column,
