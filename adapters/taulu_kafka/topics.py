@@ -16,6 +16,7 @@ from taulu_kafka.mapping import START_THEM, to_taulu
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _REQUEST_S = 5.0
 _SETTLE_S_MAX = 20.0
+"""How long a gateway that starts waits for a topic to be led, and its cluster to say so."""
 _REST_S = 0.05
 _MS = 1_000
 _MESSAGE_BYTES_MIN = 1_048_588
@@ -98,22 +99,49 @@ def plan_topic(table: Table, prefix: str, window_s: float) -> TopicPlan:
 def prepare_topic(admin: Admin, plan: TopicPlan) -> None:
     """Make a topic, or check the one that is there; several gateways may do so at once. Blocks.
 
+    Trouble that may pass is waited for: brokers hear of a new topic one after another, and a
+    broker that has just died may still be named as the one to ask.
+
     Raises:
         SchemaConflict: The topic that is there does not fit.
         Unavailable: The cluster does not answer, or gives the topic no leaders.
     """
-    try:
-        if plan.name not in admin.cluster(_REQUEST_S).topics:
-            _create(admin, plan)
-        wrong = differences(plan, *_settled(admin, plan))
-    except DriverError as error:
-        raise to_taulu(error, f"topic {plan.name}", START_THEM) from error
+    give_up = time.monotonic() + _SETTLE_S_MAX
+    while True:
+        try:
+            wrong = differences(plan, *_there(admin, plan))
+            break
+        except Unavailable:
+            if time.monotonic() >= give_up:
+                raise
+        time.sleep(_REST_S)
     if wrong:
         raise SchemaConflict(
             f"topic {plan.name} does not fit its table: {'; '.join(wrong)}; alter the topic, or "
             "the table's YAML",
             details={"topic": plan.name},
         )
+
+
+def _there(admin: Admin, plan: TopicPlan) -> tuple[Mapping[int, PartitionState], Mapping[str, str]]:
+    """Return the partitions and the settings of a topic, and make it when it is not there.
+
+    Raises:
+        Unavailable: That cannot be said yet; ask again.
+    """
+    try:
+        if plan.name not in admin.cluster(_REQUEST_S).topics:
+            _create(admin, plan)
+        partitions = admin.cluster(_REQUEST_S).topics.get(plan.name, {})
+        if partitions and all(state.leader >= 0 for state in partitions.values()):
+            return partitions, admin.configs(plan.name, _REQUEST_S)
+    except DriverError as error:
+        raise to_taulu(error, f"topic {plan.name}", START_THEM) from error
+    raise Unavailable(
+        f"topic {plan.name} has partitions without a leader; see `taulu doctor`",
+        details={"topic": plan.name},
+        retry_after_s=1.0,
+    )
 
 
 def _create(admin: Admin, plan: TopicPlan) -> None:
@@ -123,30 +151,6 @@ def _create(admin: Admin, plan: TopicPlan) -> None:
     except DriverError as error:
         if error.name != "TOPIC_ALREADY_EXISTS":
             raise
-
-
-def _settled(
-    admin: Admin, plan: TopicPlan
-) -> tuple[Mapping[int, PartitionState], Mapping[str, str]]:
-    """Wait until every partition of a topic that may be new has a leader, and return its state.
-
-    Brokers hear of a new topic one after another, so one that does not know it yet is asked again.
-    """
-    give_up = time.monotonic() + _SETTLE_S_MAX
-    while time.monotonic() < give_up:
-        partitions = admin.cluster(_REQUEST_S).topics.get(plan.name, {})
-        if partitions and all(state.leader >= 0 for state in partitions.values()):
-            try:
-                return partitions, admin.configs(plan.name, _REQUEST_S)
-            except DriverError as error:
-                if error.name != "UNKNOWN_TOPIC_OR_PART":
-                    raise
-        time.sleep(_REST_S)
-    raise Unavailable(
-        f"topic {plan.name} has partitions without a leader; see `taulu doctor`",
-        details={"topic": plan.name},
-        retry_after_s=1.0,
-    )
 
 
 def differences(

@@ -40,6 +40,7 @@ SLOW_S = 0.2
 RECORDS = 400
 BATCH = 10
 CALL_S = 2.0
+STARTS = 8
 
 
 @asynccontextmanager
@@ -139,6 +140,27 @@ async def test_two_gateways_agree_on_every_token_while_a_leader_dies_and_one_sta
     assert all(len(offsets) == 1 for offsets in told.values())
     assert {n: offsets.pop() for n, offsets in told.items()} == dict(seen)
     assert len(seen) == RECORDS
+
+
+async def test_gateways_start_while_a_broker_that_has_just_died_is_still_named(
+    kafka_three: KafkaCluster,
+) -> None:
+    """Each asks whichever broker the cluster names, until the dead one is named no longer."""
+    prefix = f"{uuid.uuid4().hex[:8]}."
+    async with opened(kafka_three, prefix):
+        pass
+
+    async def start() -> None:
+        async with opened(kafka_three, prefix):
+            pass
+
+    try:
+        await asyncio.to_thread(kafka_three.brokers[-1].process.kill)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(STARTS):
+                group.create_task(start())
+    finally:
+        await asyncio.to_thread(kafka_three.mend)
 
 
 async def read_all(execute: Execute) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,16 +29,19 @@ from taulu_refunds.policy import Arm, Policy, amount_cents, cheaper, choose
 from taulu_refunds.stores import Stores
 
 HOLD_MS = 20_000
-ROUNDS_MAX = 150
-"""How many rounds of steps one batch may take; each round moves what nobody else moved."""
+STALLED_S_MAX = 120.0
+"""How long a batch may stand still, in seconds, before its decider gives it up: longer than a
+gateway that died, and a backend that it needs, take to come back."""
 SETTLE_WITHIN = timedelta(hours=23)
 """How long after its pin a granted claim may be taken up again. The gateway remembers tokens for
 a day (`token_window`); after that, sending a commit again could pay a second time."""
 _CALLS_IN_FLIGHT = 16
 _REST_S = 0.2
-"""How long to rest after a round that was cut off, in seconds."""
+"""How long to rest after a round that found nothing moved, in seconds."""
 
 _Seen = Item[Pin]
+_Stand = frozenset[tuple[str, str, int]]
+"""How far the claims of a batch are: the claim, its state and its attempt."""
 
 
 def _nothing(step: str) -> None:
@@ -54,31 +58,45 @@ class Decider:
     hold_ms: int = HOLD_MS
     before_step: Callable[[str], None] = _nothing
     """Called before every step that changes something; a test ends the process there."""
+    stalled_s_max: float = STALLED_S_MAX
     _settled: dict[str, Pin] = field(default_factory=dict[str, Pin])
 
     async def decide(self, deliveries: Sequence[Delivery]) -> list[Pin]:
         """See every claim delivered through to its end; return them as settled, in order.
 
         Raises:
-            JobError: Some did not get there within the rounds allowed.
+            JobError: Nothing moved for too long, or a claim needs a person.
             TauluError: A failure that no retry mends.
         """
         claims = {delivery.claim.claim_id: delivery for delivery in deliveries}
         self._settled = {}
-        for _ in range(ROUNDS_MAX):
-            open_claims = {c: d for c, d in claims.items() if c not in self._settled}
-            if not open_claims:
-                return [self._settled[delivery.claim.claim_id] for delivery in deliveries]
+        stand: _Stand = frozenset()
+        moved_at = time.monotonic()
+        while open_claims := {c: d for c, d in claims.items() if c not in self._settled}:
+            failure: errors.TauluError | None = None
             try:
-                await self._round(open_claims)
-            except (errors.TransientError, errors.UncertainError):
+                found = await self._round(open_claims)
+            except (errors.TransientError, errors.UncertainError) as error:
                 # What happened is in the table: the next round reads it and goes on.
-                await asyncio.sleep(_REST_S)
-        left = len(claims) - len(self._settled)
-        raise JobError(f"{left} of {len(claims)} claims were not settled in {ROUNDS_MAX} rounds")
+                found, failure = stand, error
+            now = time.monotonic()
+            if found != stand:
+                stand, moved_at = found, now
+                continue
+            if now - moved_at > self.stalled_s_max:
+                raise JobError(
+                    f"{len(open_claims)} of {len(claims)} claims are not settled, and nothing has "
+                    f"moved for {now - moved_at:.0f} s; see that the gateway and its backends "
+                    "serve, then send them again"
+                ) from failure
+            await asyncio.sleep(_REST_S)
+        return [self._settled[delivery.claim.claim_id] for delivery in deliveries]
 
-    async def _round(self, claims: Mapping[str, Delivery]) -> None:
-        """Pin what is not pinned, and take every claim as far as it goes without a conflict."""
+    async def _round(self, claims: Mapping[str, Delivery]) -> _Stand:
+        """Pin what is not pinned, and take every claim as far as it goes without a conflict.
+
+        Returns how far the claims were when the round began.
+        """
         seen = await self.stores.pins.read(list(claims))
         missing = [delivery for claim, delivery in claims.items() if claim not in seen]
         if missing:
@@ -94,6 +112,9 @@ class Decider:
         await self._settle([item for item in granted if item not in too_old])
         if too_old:
             raise _needs_a_person([item.row.claim_id for item in too_old])
+        return frozenset(
+            (pin.claim_id, pin.state, pin.attempt) for pin in (item.row for item in seen.values())
+        )
 
     async def _pin(self, deliveries: Sequence[Delivery]) -> None:
         """Choose an arm for each claim and pin it, unless another decider was first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ import pytest
 from taulu.conformance import ShiftedClock
 from taulu.gateway import StorageTarget
 from taulu.schema import load_tables
-from taulu_client import Client
+from taulu_client import Client, Item, errors
 from taulu_refunds.budget_key import BudgetKey
 from taulu_refunds.budgets import fund_budgets, plan_budgets, shard_of
 from taulu_refunds.checks import Check
@@ -29,7 +29,7 @@ from taulu_refunds.decider import HOLD_MS, Decider
 from taulu_refunds.failure import JobError
 from taulu_refunds.moments import utc_now
 from taulu_refunds.online import SPEND_VIEW, OnlineRow, read_online, write_online
-from taulu_refunds.pin import State
+from taulu_refunds.pin import Pin, Pins, State
 from taulu_refunds.policy import Arm
 from taulu_refunds.stores import Stores, open_stores, tables_folder
 from taulu_refunds.training import first_policy
@@ -38,6 +38,7 @@ from tests.testbed.live_gateway import live_gateway
 
 NOON = datetime(1998, 7, 1, 12, tzinfo=UTC)
 POLICY = replace(first_policy(), explore_percent=0)
+AWAY_S = 4.0
 STEPS = ("pin", "reserve", "grant", "decided", "commit", "decision", "settled", "settle")
 
 
@@ -221,6 +222,37 @@ async def test_a_claim_left_for_longer_than_tokens_are_remembered_is_never_paid_
         # Claims that nobody left alone are settled as ever.
         pins = await second.decide([delivery(one, 2) for one in claims[6:]])
         assert {pin.state for pin in pins} == {State.SETTLED.value}
+
+
+class PinsAway(Pins):
+    """Pins of a gateway that cannot be reached for a while, from the first read on."""
+
+    def __init__(self, there: Pins) -> None:
+        super().__init__(there.table)
+        self.asked_at: list[float] = []
+
+    async def read(self, claim_ids: Sequence[str]) -> dict[str, Item[Pin]]:
+        self.asked_at.append(time.monotonic())
+        if self.asked_at[-1] - self.asked_at[0] < AWAY_S:
+            raise errors.Unavailable("the gateway is away")
+        return await super().read(claim_ids)
+
+
+async def test_a_batch_is_given_up_once_nothing_moves_for_too_long_and_not_before() -> None:
+    claims = [claim(n) for n in range(12)]
+    async with stores_on(ShiftedClock()) as there:
+        plan = await prepare(there, claims)
+        pins = PinsAway(there.pins)
+        stores = replace(there, pins=pins)
+        hasty = Decider(stores, POLICY, utc_now, stalled_s_max=AWAY_S / 4)
+        with pytest.raises(JobError, match=r"12 of 12 claims .* nothing has moved"):
+            await hasty.decide([delivery(one) for one in claims])
+        patient = Decider(stores, POLICY, utc_now)
+        settled = await patient.decide([delivery(one, 2) for one in claims])
+        assert {pin.state for pin in settled} == {State.SETTLED.value}
+        # They rested between their tries, instead of trying as fast as they could.
+        assert len([at for at in pins.asked_at if at - pins.asked_at[0] < AWAY_S]) < 5 * AWAY_S + 3
+        assert_sound(await check(there, claims, plan))
 
 
 async def test_a_newer_view_is_never_replaced_by_an_older_one() -> None:
