@@ -18,6 +18,7 @@ from taulu.cache.news import News
 from taulu.cache.shared import Shared
 from taulu.cache.stats import CacheStats
 from taulu.codec import KeyCodec
+from taulu.gateway.start import until_there
 from taulu.model.consistency import Level
 from taulu.model.table import CachePolicy, Kind, Table
 from taulu.policy.caching import Caching, StoreReader
@@ -53,12 +54,18 @@ def cache_refusals(table: Table, adapter: Adapter, *, has_shared: bool) -> list[
 
 @asynccontextmanager
 async def open_room(
-    options: CacheOptions, shared: Adapter | None, environment: Environment, *, is_needed: bool
+    options: CacheOptions,
+    shared: Adapter | None,
+    environment: Environment,
+    *,
+    is_needed: bool,
+    start_wait_s: float = 0.0,
 ) -> AsyncGenerator[CacheRoom | None]:
     """Open what the caches of a worker share, and close it at the end.
 
     Raises:
-        Unavailable: The other gateways cannot be told of this one.
+        TransientError: The other gateways cannot be told of this one for longer than
+            `start_wait_s`.
     """
     if not is_needed:
         yield None
@@ -73,14 +80,18 @@ async def open_room(
             carrier.open()
             stack.callback(carrier.close)
             me = member_name(environment.worker)
-            room.local_channel = await _opened(stack, room, carrier, me, skew_s=0.0)
+            channel = room.local_channel = _channel(room, carrier, me, skew_s=0.0)
+            await channel.open()
+            stack.push_async_callback(channel.close)
         if shared is not None:
             room.shared = shared.shared_cache()
         if room.shared is not None:
             me = f"{environment.server_id}-{environment.worker}"
             carrier = room.shared.carrier
-            skew_s = options.clock_skew_s
-            room.shared_channel = await _opened(stack, room, carrier, me, skew_s=skew_s)
+            channel = _channel(room, carrier, me, skew_s=options.clock_skew_s)
+            await until_there("cache", channel.open, start_wait_s, room.clock)
+            stack.push_async_callback(channel.close)
+            room.shared_channel = channel
         yield room
 
 
@@ -94,15 +105,10 @@ async def _tasks() -> AsyncGenerator[asyncio.TaskGroup]:
         raise group.exceptions[0] from None
 
 
-async def _opened(
-    stack: AsyncExitStack, room: CacheRoom, carrier: Carrier, me: str, *, skew_s: float
-) -> Channel:
+def _channel(room: CacheRoom, carrier: Carrier, me: str, *, skew_s: float) -> Channel:
     options = ChannelOptions(room.options.beat_s, skew_s, room.options.forget_s)
     epoch = secrets.randbits(62) + 1
-    channel = Channel(me, epoch, carrier, room.clock, options, room.on_news, room.run)
-    await channel.open()
-    stack.push_async_callback(channel.close)
-    return channel
+    return Channel(me, epoch, carrier, room.clock, options, room.on_news, room.run)
 
 
 @dataclass(frozen=True, slots=True)

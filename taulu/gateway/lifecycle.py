@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from taulu.cache import CacheRoom
 from taulu.gateway.assembly import Shared, assemble
@@ -12,6 +13,7 @@ from taulu.gateway.caches import open_room, shared_target
 from taulu.gateway.gateway import Binding, Gateway
 from taulu.gateway.options import GatewayOptions
 from taulu.gateway.refusals import load_refusals
+from taulu.gateway.start import until_there
 from taulu.model.errors import ConfigError
 from taulu.model.table import Table
 from taulu.policy.admission import Gate
@@ -29,7 +31,8 @@ async def open_gateway(
         ConfigError: A table names an unknown target, or asks for what its adapter cannot
             give; the message lists every such table with every reason.
         SchemaConflict: A stored table does not fit its description.
-        Unavailable: A backend cannot be reached.
+        TransientError: A backend cannot be reached, or a table not be prepared, for longer than
+            `start_wait_s`.
     """
     adapters = _make_adapters(tables, options, environment)
     refusals = load_refusals(tables, options, adapters)
@@ -39,23 +42,31 @@ async def open_gateway(
     window_us = int(environment.token_window_s * 1_000_000)
     tier = shared_target(options.cache, tables)
     async with AsyncExitStack() as stack:
-        for adapter in adapters.values():
+        for name, adapter in adapters.items():
             # Registered first, so that an adapter that opens half is closed too.
             stack.push_async_callback(adapter.close)
-            await adapter.open()
+            await until_there(
+                f"storage {name}", adapter.open, options.start_wait_s, environment.clock
+            )
         room = await stack.enter_async_context(
             open_room(
                 options.cache,
                 adapters[tier] if tier else None,
                 environment,
                 is_needed=any(table.cache is not None for table in tables),
+                start_wait_s=options.start_wait_s,
             )
         )
         shared = Shared(environment.clock, gate, window_us, room)
         bindings: dict[str, Binding] = {}
         for table in tables:
             adapter = adapters[table.storage]
-            await adapter.prepare(table)
+            await until_there(
+                f"table {table.full_name}",
+                partial(adapter.prepare, table),
+                options.start_wait_s,
+                environment.clock,
+            )
             pipeline = assemble(table, adapter, shared)
             bindings[table.full_name] = Binding(table, adapter, pipeline.handler, pipeline.cached)
         if room is not None:

@@ -24,5 +24,7 @@ class GatewayOptions:
     """Storage targets by the name that tables use."""
     calls_max: int = 512
     """How many calls one worker carries out at once."""
+    start_wait_s: float = 20.0
+    """How long a start waits for each backend and table that cannot be had yet, in seconds."""
     cache: CacheOptions = field(default_factory=CacheOptions)
     """How tables are cached that ask for it."""

@@ -167,6 +167,10 @@ class Settings(BaseSettings):
     token_window: Duration = Field(
         default=86_400_000_000, description="How long idempotency tokens are remembered."
     )
+    start_wait: Duration = Field(
+        default=20_000_000,
+        description="How long a start waits for each backend and table that cannot be had yet.",
+    )
     drain: Duration = Field(
         default=20_000_000, description="How long open calls may finish after SIGTERM."
     )

@@ -106,6 +106,7 @@ def gateway_options(settings: Settings) -> GatewayOptions:
             for name, target in settings.storage.items()
         },
         calls_max=settings.limits.concurrent_calls,
+        start_wait_s=settings.start_wait / _MICROSECONDS,
         cache=CacheOptions(
             near_bytes=settings.cache.near_bytes,
             shared=settings.cache.shared,

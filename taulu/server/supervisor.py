@@ -18,8 +18,8 @@ from taulu.telemetry import configure_logs
 
 _log = logging.getLogger(__name__)
 
-START_S_MAX = 60.0
-"""How long a worker may take to serve."""
+START_S_MAX = 180.0
+"""How long a worker may take to serve, besides the `start_wait` that it has for backends."""
 RESTARTS_MAX = 5
 """How many workers may be replaced within `RESTARTS_WINDOW_S` before the server gives up."""
 RESTARTS_WINDOW_S = 60.0
@@ -104,12 +104,13 @@ class Supervisor:
         return [number for number in range(self.count) if number not in taken][:count]
 
     def _await_ready(self, worker: _Worker) -> None:
-        give_up = self.clock() + START_S_MAX
+        within_s = START_S_MAX + self.options.gateway.start_wait_s
+        give_up = self.clock() + within_s
         while not worker.pipe.poll(_POLL_S):
             if self._stopping:
                 return
             if self.clock() > give_up:
-                raise ConfigError(f"a worker did not serve within {START_S_MAX:g} s; see its log")
+                raise ConfigError(f"a worker did not serve within {within_s:g} s; see its log")
         try:
             problem = str(worker.pipe.recv())
         except EOFError:

@@ -63,6 +63,8 @@ def run_worker(options: WorkerOptions, number: int, pipe: Connection, is_first: 
     try:
         with joined(options.run_folder):
             asyncio.run(_serve(options, _environment(options, number, is_first), pipe))
+    except asyncio.CancelledError:
+        _log.info("the start was given up", extra={"pid": os.getpid()})
     except TauluError as error:
         pipe.send(error.message)
     except Exception as error:  # noqa: BLE001 - the supervisor must hear of it, whatever it is
@@ -82,11 +84,16 @@ def _environment(options: WorkerOptions, number: int, is_first: bool) -> Environ
 
 
 async def _serve(options: WorkerOptions, environment: Environment, pipe: Connection) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop, starting = asyncio.get_running_loop(), asyncio.current_task()
+
+    def give_up() -> None:
+        loop.remove_reader(pipe.fileno())
+        if starting is not None:
+            starting.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, give_up)
     # The supervisor never writes to this pipe: it becomes readable when the supervisor is gone.
-    loop.add_reader(pipe.fileno(), stop.set)
+    loop.add_reader(pipe.fileno(), give_up)
     clock = environment.clock
     async with open_gateway(options.tables, options.gateway, environment) as gateway:
         methods = [
@@ -101,6 +108,9 @@ async def _serve(options: WorkerOptions, environment: Environment, pipe: Connect
         transport = GrpcioTransport(methods, options.transport, clock, observe)
         async with open_metrics(options.metrics, environment.worker, gateway, requests):
             await transport.start()
+            stop = asyncio.Event()
+            loop.add_signal_handler(signal.SIGTERM, stop.set)
+            loop.add_reader(pipe.fileno(), stop.set)
             pipe.send("")
             await stop.wait()
             loop.remove_reader(pipe.fileno())

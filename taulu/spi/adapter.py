@@ -112,7 +112,10 @@ class Adapter(ABC):
 
     @abstractmethod
     async def open(self) -> None:
-        """Connect. Raises `Unavailable` or `ConfigError` when that cannot be done."""
+        """Connect. Raises `Unavailable` or `ConfigError` when that cannot be done.
+
+        After `Unavailable` it may be called again.
+        """
 
     @abstractmethod
     async def close(self) -> None:

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from taulu.gateway import GatewayOptions, StorageTarget, lifecycle, open_gateway
+from taulu.gateway import GatewayOptions, StorageTarget, lifecycle, open_gateway, start
 from taulu.model import (
     ConfigError,
+    Contention,
     GetRows,
     InvalidArgument,
     Key,
@@ -19,7 +20,7 @@ from taulu.model import (
     UnknownTable,
 )
 from taulu.spi import Adapter, Capabilities, Context, Environment, Feature, Finding
-from tests.unit.policy.parts import CREDITS, EVENTS, FACTS, ORDERS, answer
+from tests.unit.policy.parts import CREDITS, EVENTS, FACTS, ORDERS, DrivenClock, answer
 
 LEVELS = frozenset(Level)
 
@@ -30,7 +31,8 @@ class Probe(Adapter):
     name = "probe"
     capabilities = Capabilities(frozenset(Kind), frozenset(Feature), LEVELS, LEVELS)
     made: ClassVar[list[Probe]] = []
-    fails_to_open: ClassVar[bool] = False
+    failures: ClassVar[list[Exception]] = []
+    """What comes of the next calls that a start makes."""
 
     def __init__(self, options: Mapping[str, object]) -> None:
         super().__init__()
@@ -44,14 +46,16 @@ class Probe(Adapter):
 
     async def open(self) -> None:
         self.events.append("open")
-        if self.fails_to_open:
-            raise Unavailable("nobody answers")
+        if self.failures:
+            raise self.failures.pop(0)
 
     async def close(self) -> None:
         self.events.append("close")
 
     async def _prepare(self, table: Table) -> None:
         self.events.append(table.full_name)
+        if self.failures:
+            raise self.failures.pop(0)
 
     async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         return []
@@ -70,7 +74,8 @@ def registered(monkeypatch: pytest.MonkeyPatch):
     found = {"probe": Probe, "no_counters": NoCounters}
     monkeypatch.setattr(lifecycle, "load_adapter", found.__getitem__)
     monkeypatch.setattr(Probe, "made", [])
-    monkeypatch.setattr(Probe, "fails_to_open", False)
+    monkeypatch.setattr(Probe, "failures", [])
+    monkeypatch.setattr(start, "_REST_S", 0.0)
 
 
 OPTIONS = GatewayOptions(
@@ -123,9 +128,60 @@ async def test_every_table_that_an_adapter_cannot_serve_is_named_with_its_reason
     assert all(adapter.events == [] for adapter in Probe.made)
 
 
-async def test_an_adapter_that_fails_to_open_is_closed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(Probe, "fails_to_open", True)
+IMPATIENT = replace(OPTIONS, start_wait_s=0.0)
+
+
+async def test_an_adapter_that_fails_to_open_is_closed():
+    Probe.failures.append(Unavailable("nobody answers"))
     with pytest.raises(Unavailable):
+        async with open_gateway(TABLES, IMPATIENT, Environment()):
+            pass
+    assert Probe.made[0].events == ["open", "close"]
+
+
+async def test_a_backend_that_comes_late_is_waited_for_and_the_log_says_so(
+    caplog: pytest.LogCaptureFixture,
+):
+    Probe.failures += [Unavailable("nobody answers"), Unavailable("nobody answers")]
+    async with open_gateway(TABLES, OPTIONS, Environment()):
+        pass
+    assert Probe.made[0].events[:4] == ["open", "open", "open", "shop.orders"]
+    (line,) = [record.message for record in caplog.records]
+    assert line == "storage embedded: nobody answers; trying again for 20 s"
+
+
+async def test_a_table_that_cannot_be_prepared_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    async def opened(self: Probe) -> None:
+        Probe.failures += [Contention("others prepare it, too")]
+
+    monkeypatch.setattr(Probe, "open", opened)
+    async with open_gateway(TABLES, OPTIONS, Environment()):
+        pass
+    assert Probe.made[0].events[:3] == ["shop.orders", "shop.orders", "shop.credits"]
+
+
+async def test_what_no_waiting_mends_ends_a_start_at_once():
+    Probe.failures.append(ConfigError("there is no such user"))
+    with pytest.raises(ConfigError):
         async with open_gateway(TABLES, OPTIONS, Environment()):
             pass
     assert Probe.made[0].events == ["open", "close"]
+
+
+async def test_a_backend_that_does_not_come_is_given_up():
+    clock = DrivenClock()
+
+    class Later(list[Exception]):
+        def pop(self, _: object = 0) -> Exception:
+            clock.seconds += 8
+            return Unavailable("nobody answers")
+
+        def __bool__(self) -> bool:
+            return True
+
+    Probe.failures = Later()
+    with pytest.raises(Unavailable):
+        async with open_gateway(TABLES, OPTIONS, Environment(clock=clock)):
+            pass
+    # It fails at 8, 16, 24 and 32 s; 20 s begin with the first.
+    assert Probe.made[0].events == ["open", "open", "open", "open", "close"]
