@@ -13,7 +13,8 @@ from pathlib import Path
 
 from taulu.model import ConfigError
 
-_ATTEMPTS_MAX = 20
+_WAIT_S_MAX = 5.0
+"""How long to wait for a server that is ending: its workers may be in the middle of a sync."""
 _REST_S = 0.01
 _BYTES_MAX = 1_024
 
@@ -49,7 +50,8 @@ class ServerLock:
         holder = ""
         # A server that is just starting or stopping is told from one that stays by looking
         # again: whoever is alone writes its own name, and everyone checks the name afterwards.
-        for _ in range(_ATTEMPTS_MAX):
+        give_up = time.monotonic() + _WAIT_S_MAX
+        while True:
             if self._try(fcntl.LOCK_EX):
                 os.ftruncate(self._file, 0)
                 os.pwrite(self._file, f"{os.getpid()} {self._server_id}".encode(), 0)
@@ -58,6 +60,8 @@ class ServerLock:
                 if holder.partition(" ")[2] == self._server_id:
                     return
                 fcntl.flock(self._file, fcntl.LOCK_UN)
+            if time.monotonic() >= give_up:
+                break
             time.sleep(_REST_S)
         self.release()
         pid, _, server_id = holder.partition(" ")

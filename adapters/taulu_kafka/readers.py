@@ -18,6 +18,8 @@ ResultT = TypeVar("ResultT")
 
 _SLICE_S = 0.1
 """How long a thread waits before it looks whether anyone still wants what it is after."""
+_ROUNDING_S = 0.002
+"""The driver counts in whole milliseconds, and so gives up a little before the deadline."""
 
 
 class Budget:
@@ -51,10 +53,14 @@ class Budget:
         """Return how much time is left; raises `DeadlineExceeded` as `slice_s` does."""
         left_s = self._deadline - self._monotonic()
         if left_s <= 0 or not self._is_wanted():
-            raise DeadlineExceeded(
-                "Kafka did not answer before the deadline; allow more time or ask for less"
-            )
+            raise _too_late()
         return left_s
+
+
+def _too_late() -> DeadlineExceeded:
+    return DeadlineExceeded(
+        "Kafka did not answer before the deadline; allow more time or ask for less"
+    )
 
 
 Work: TypeAlias = Callable[[Consumer, Budget], ResultT]
@@ -115,9 +121,7 @@ class Readers:
             async with asyncio.timeout(deadline - self._monotonic()):
                 return await result
         except TimeoutError as error:
-            raise DeadlineExceeded(
-                "Kafka did not answer before the deadline; allow more time or ask for less"
-            ) from error
+            raise _too_late() from error
         finally:
             self._waiting -= 1
 
@@ -148,7 +152,9 @@ class Readers:
         except TauluError as error:
             self._tell(job.result, error, None)
         except DriverError as error:
-            self._tell(job.result, to_taulu(error, "the cluster"), None)
+            is_late = self._monotonic() + _ROUNDING_S >= job.deadline
+            told = _too_late() if is_late else to_taulu(error, "the cluster")
+            self._tell(job.result, told, None)
         except Exception as error:  # noqa: BLE001 - the thread must outlive a defect, and its caller hear of it
             self._tell(job.result, Internal(f"{type(error).__name__} while reading: {error}"), None)
         else:

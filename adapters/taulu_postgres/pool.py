@@ -117,7 +117,13 @@ class Pool:
             if not connection.has_ended:
                 return connection
             await connection.close()
-        return await self._connect(min(self._limits.connect_timeout_s, self.left_s(deadline)))
+        within_s = min(self._limits.connect_timeout_s, self.left_s(deadline))
+        try:
+            return await self._connect(within_s)
+        except TimeoutError as error:
+            # Unless it is the caller's time that is over, it may be tried again.
+            self.left_s(deadline)
+            raise DriverError("no connection could be made in time") from error
 
     async def _take_back(self, connection: Connection) -> None:
         if not connection.is_broken and not connection.is_idle:

@@ -35,7 +35,6 @@ from taulu.model import (
     SchemaConflict,
     Source,
     Table,
-    Unavailable,
     WriteResults,
     WriteRows,
     Written,
@@ -56,14 +55,11 @@ from taulu_redis.sentinel import Sentinels
 from taulu_redis.settings import ADAPTER_NAME, Mode, RedisSettings, parse_settings
 from taulu_redis.shared_tier import RedisTier
 from taulu_redis.tokens import Moment
-from taulu_redis.topology import Standalone, Topology
+from taulu_redis.topology import Standalone, Topology, find_servers
 
 _FOLLOW_POLL_S = 0.05
 """How often a waiting log read looks for records."""
 _SETUP_S_MAX = 10.0
-_DISCOVER_S_MAX = 3.0
-"""How long servers are looked for when the adapter is opened."""
-_LOOK_AGAIN_S = 0.1
 _DESCRIBE_ATTEMPTS_MAX = 20
 _MICROSECONDS = 1_000_000
 _SURE_WRITES = frozenset({Level.QUORUM, Level.LINEARIZABLE})
@@ -100,27 +96,12 @@ class RedisAdapter(Adapter):
     async def open(self) -> None:
         """See `Adapter.open`. Servers that are not set up as declared are refused."""
         deadline = self._clock.monotonic() + _SETUP_S_MAX
-        await self._discover()
+        await find_servers(self._topology, self._clock)
         for node in self._topology.primaries():
             try:
                 await node.exchange([("PING",)], deadline)
             except Broken as broken:
                 raise mapping.unreachable(str(broken), mapping.START_IT) from broken
-
-    async def _discover(self) -> None:
-        """Find the servers; no call waits yet, so that one which is slow may be asked again.
-
-        Raises:
-            Unavailable: They could not be found within `_DISCOVER_S_MAX`.
-        """
-        deadline = self._clock.monotonic() + _DISCOVER_S_MAX
-        while True:
-            try:
-                return await self._topology.discover()
-            except Unavailable:
-                if self._clock.monotonic() >= deadline:
-                    raise
-            await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def close(self) -> None:
         """See `Adapter.close`."""
@@ -130,7 +111,8 @@ class RedisAdapter(Adapter):
 
     async def examine(self, tables: Sequence[Table] = ()) -> list[Finding]:
         """See `Adapter.examine`."""
-        return await examine(self._settings, _topology(self._settings, self._clock), tables)
+        topology = _topology(self._settings, self._clock)
+        return await examine(self._settings, topology, tables, self._clock)
 
     def shared_cache(self) -> SharedCache:
         """See `Adapter.shared_cache`; any set-up will do for a cache, the weakest too."""

@@ -7,20 +7,20 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from taulu.model import Corrupt, SchemaConflict, Table, TauluError
+from taulu.model import Clock, Corrupt, SchemaConflict, Table, TauluError
 from taulu.spi import Finding
 from taulu_redis._driver import DriverError, Reply, ReplyError
 from taulu_redis.greeting import CHECKED, config_of, facts_of, troubles_of
 from taulu_redis.layout import Layout, layout_of, merged
 from taulu_redis.node import ask
 from taulu_redis.settings import Address, Durability, Mode, RedisSettings
-from taulu_redis.topology import Topology
+from taulu_redis.topology import Topology, find_servers
 
 _ANSWER_S_MAX = 3.0
 
 
 async def examine(
-    settings: RedisSettings, topology: Topology, tables: Sequence[Table]
+    settings: RedisSettings, topology: Topology, tables: Sequence[Table], clock: Clock
 ) -> list[Finding]:
     """Look the servers over, and whether tables fit what they hold, without changing them.
 
@@ -28,7 +28,7 @@ async def examine(
     """
     findings: list[Finding] = []
     try:
-        await topology.discover()
+        await find_servers(topology, clock)
         for node in topology.primaries():
             findings += await _server(node.address, settings)
         findings += await _misfits(settings, topology, tables)

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from taulu.model import Clock, ConfigError
+from taulu.model import Clock, ConfigError, Unavailable
 from taulu_redis._driver import Argument, DriverError, Reply, ReplyError
 from taulu_redis.greeting import Greeting
 from taulu_redis.node import Node, ask
 from taulu_redis.settings import Address, RedisSettings
+
+_FIND_S_MAX = 3.0
+_LOOK_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,23 @@ class Topology(Protocol):
 
     async def close(self) -> None:
         """Close every connection."""
+
+
+async def find_servers(topology: Topology, clock: Clock) -> None:
+    """Find the servers; no call waits yet, so that one which is slow may be asked again.
+
+    Raises:
+        Unavailable: They could not be found within `_FIND_S_MAX`.
+        ConfigError: There are more replicas than QUORUM waits for.
+    """
+    give_up = clock.monotonic() + _FIND_S_MAX
+    while True:
+        try:
+            return await topology.discover()
+        except Unavailable:
+            if clock.monotonic() >= give_up:
+                raise
+        await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 class Nodes:

@@ -98,10 +98,15 @@ class Retrier:
             TauluError: The last attempt's error.
         """
         unknown: WriteOutcomeUnknown | None = None
+        failed: TauluError | None = None
         for number in range(1, self.options.attempts_max + 1):
+            if failed is not None and deadline.left_s() < _LEFT_S_MIN:
+                # The wait took longer than it was to: what the attempts met says more than that.
+                raise unknown or failed
             try:
                 result = await attempt(self._timeout_s(deadline))
             except TauluError as error:
+                failed = error
                 if isinstance(error, WriteOutcomeUnknown):
                     unknown = error
                 if may_retry(error) and await self.wait(number, error, deadline):

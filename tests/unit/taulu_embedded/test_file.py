@@ -37,6 +37,7 @@ from tests.unit.taulu_embedded.parts import (
     write,
 )
 
+ENDING_S = 1.0
 COUNT_ROWS = """
 import sqlite3, sys
 print(sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM rows").fetchone()[0])
@@ -52,6 +53,19 @@ async def test_a_second_server_on_the_same_file_is_refused_with_its_process(tmp_
         async with opened(path, server_id="one"):
             pass
     async with opened(path, server_id="two"):
+        pass
+
+
+async def test_a_server_that_is_just_ending_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "taulu.db"
+    async with asyncio.TaskGroup() as group, opened(path):
+        starting = group.create_task(opened_once(path, "two"))
+        await asyncio.sleep(ENDING_S)
+        assert not starting.done()
+
+
+async def opened_once(path: Path, server_id: str) -> None:
+    async with opened(path, server_id=server_id):
         pass
 
 
