@@ -48,7 +48,7 @@ class DurabilityPromises(Promises):
         async with _before_and_after(harness, Kind.COUNTER, Feature.HOLDS) as (before, restarted):
             key, token = Key((before.name(),)), before.token()
             await before.change(BOUNDED, Increment(key, 30, token))
-            await before.change(BOUNDED, Reserve(key, 10, "a", 60_000_000, before.token()))
+            await before.change(BOUNDED, Reserve(key, 10, "a", 3_600_000_000, before.token()))
             async with restarted() as after:
                 again = await after.change(BOUNDED, Increment(key, 30, token))
                 assert again.counter.value == 30

@@ -57,7 +57,7 @@ from taulu.spi import Context, Feature
 
 ResultT = TypeVar("ResultT")
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 """How long one call of the suite may take."""
 PAGE_BYTES = 1_000_000
 _PAGES_MAX = 10_000

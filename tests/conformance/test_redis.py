@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -13,11 +13,14 @@ from taulu.model import Table
 from taulu.spi import Capabilities, Environment
 from taulu_redis import RedisAdapter
 from tests.conformance.adapters import direct, through_gateway
-from tests.testbed.redis_servers import ClusterSet, SentinelSet, Standalone
+from tests.testbed.redis_servers import FAILOVER_MS, ClusterSet, SentinelSet, Standalone
 
 pytestmark = pytest.mark.xdist_group("redis")
 
 Options = dict[str, object]
+PATIENT: Options = {"replication_timeout_s": 15.0}
+"""A busy machine is no fault; what a replica costs that is lost, the fault tests show."""
+CALM_MS = 120_000
 
 
 def capabilities_with(options: Options) -> Capabilities:
@@ -59,21 +62,39 @@ class TestRedisGateway(ConformanceSuite):
         return killed(through_gateway("redis", options, capabilities=capabilities), redis_alone)
 
 
+@pytest.fixture(scope="class")
+def calm_sentinel(redis_sentinel: SentinelSet) -> Generator[SentinelSet]:
+    """Yield servers of which none takes over just because another is busy."""
+    redis_sentinel.wait_whole()
+    redis_sentinel.fail_over_after(CALM_MS)
+    yield redis_sentinel
+    redis_sentinel.fail_over_after(FAILOVER_MS)
+
+
+@pytest.fixture(scope="class")
+def calm_cluster(redis_cluster: ClusterSet) -> Generator[ClusterSet]:
+    """Yield servers of which none takes over just because another is busy."""
+    redis_cluster.wait_whole()
+    redis_cluster.fail_over_after(CALM_MS)
+    yield redis_cluster
+    redis_cluster.fail_over_after(FAILOVER_MS)
+
+
 class TestRedisSentinel(ConformanceSuite):
     @pytest.fixture
-    def harness(self, redis_sentinel: SentinelSet) -> Harness:
-        return harness_of(redis_sentinel.options)
+    def harness(self, calm_sentinel: SentinelSet) -> Harness:
+        return harness_of({**calm_sentinel.options, **PATIENT})
 
 
 class TestRedisSentinelUnconfirmed(ConformanceSuite):
     """Without `quorum_replicas` there is less to promise, and it is kept."""
 
     @pytest.fixture
-    def harness(self, redis_sentinel: SentinelSet) -> Harness:
-        return harness_of({**redis_sentinel.options, "quorum_replicas": None})
+    def harness(self, calm_sentinel: SentinelSet) -> Harness:
+        return harness_of({**calm_sentinel.options, "quorum_replicas": None})
 
 
 class TestRedisCluster(ConformanceSuite):
     @pytest.fixture
-    def harness(self, redis_cluster: ClusterSet) -> Harness:
-        return harness_of(redis_cluster.options)
+    def harness(self, calm_cluster: ClusterSet) -> Harness:
+        return harness_of({**calm_cluster.options, **PATIENT})

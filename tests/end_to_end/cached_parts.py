@@ -20,6 +20,8 @@ from tests.testbed.gateway_process import GatewayProcess
 
 USERS = "demo.users"
 BOUND_S = 2.0
+KEPT = ["ada", "bob", "eve"]
+"""The rows that the tests of verification keep."""
 TABLES = """\
 apiVersion: taulu/v1
 kind: Table
@@ -81,6 +83,34 @@ async def until(holds: Callable[[], Awaitable[Any]]) -> None:
     while not await holds():
         assert time.monotonic() < give_up_s, "it did not come true"
         await asyncio.sleep(0.05)
+
+
+async def verified_stale(
+    client: Client, gateway: GatewayProcess, *options: str
+) -> tuple[subprocess.CompletedProcess[str], TableCacheStats, TableCacheStats]:
+    """Keep some rows, change one past the gateway, and verify.
+
+    Returns what was said, and the counts before and after it. A gateway that vouched for nothing
+    meanwhile, as on a machine too busy for its beats, served no copy beyond the bound, and finds
+    none: then all of it is done again.
+    """
+    users = client.table(USERS)
+    give_up_s = time.monotonic() + WAIT_S_MAX
+    while True:
+        await until(lambda: is_vouched(client))
+        await users.batch_get(KEPT)
+        write_beside_the_gateway(gateway.folder, "bob")
+        before = await counts(client)
+        ran = await asyncio.to_thread(taulu, gateway.address, "verify-cache", USERS, *options)
+        after = await counts(client)
+        is_whole = after.counts["checked"] - before.counts["checked"] >= len(KEPT)
+        is_served = after.counts["staleness_us_max"] >= BOUND_S * 1e6
+        if (is_whole and (ran.returncode or is_served)) or time.monotonic() > give_up_s:
+            return ran, before, after
+
+
+async def is_vouched(client: Client) -> bool:
+    return (await counts(client)).is_vouched
 
 
 def age_s(facts: Any) -> float:

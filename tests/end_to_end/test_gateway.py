@@ -25,7 +25,7 @@ from tests.testbed.gateway_process import GatewayProcess
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "tables"
 IMPATIENT = ClientOptions(retry=RetryOptions(attempts_max=1))
-PATIENT = ClientOptions(retry=RetryOptions(attempts_max=40, budget=400))
+PATIENT = ClientOptions(retry=RetryOptions(attempts_max=200, budget=2_000))
 
 
 @pytest.fixture
@@ -55,12 +55,12 @@ def refused(gateway: GatewayProcess) -> tuple[int, str]:
 async def test_workers_share_a_port_and_see_each_others_writes(pair: GatewayProcess) -> None:
     async def use(number: int) -> None:
         # Each client has a connection of its own, and the kernel gives it a worker.
-        async with Client(pair.address) as client:
+        async with Client(pair.address, timeout_s=60) as client:
             await client.table("demo.users").put({"user_id": f"{number}", "age": number})
             await client.counter("demo.credits").increment("all", 1)
 
     await asyncio.gather(*(use(number) for number in range(24)))
-    async with Client(pair.address) as client:
+    async with Client(pair.address, timeout_s=60) as client:
         found = await client.table("demo.users").batch_get([f"{n}" for n in range(24)])
         assert [item.row["age"] for item in found if item] == list(range(24))
         assert (await client.counter("demo.credits").get("all")).value == 24
@@ -69,7 +69,7 @@ async def test_workers_share_a_port_and_see_each_others_writes(pair: GatewayProc
 async def test_a_killed_worker_is_replaced_and_nothing_is_lost(pair: GatewayProcess) -> None:
     workers = pair.worker_pids()
     assert len(workers) == 2
-    async with Client(pair.address, timeout_s=30, options=PATIENT) as client:
+    async with Client(pair.address, timeout_s=150, options=PATIENT) as client:
         counter = client.counter("demo.credits")
         for number in range(60):
             if number in (20, 40):
@@ -112,13 +112,13 @@ async def test_sigterm_lets_calls_finish_and_tells_streams_where_to_go_on(
     assert code == 0
     written = [n for n, outcome in enumerate(outcomes) if not isinstance(outcome, Exception)]
     gateway.start()
-    async with Client(gateway.address) as client:
+    async with Client(gateway.address, timeout_s=60) as client:
         found = await client.table("demo.users").batch_get([f"{n}" for n in written])
         assert all(found)
 
 
 async def test_a_client_lives_through_a_kill_of_everything(gateway: GatewayProcess) -> None:
-    async with Client(gateway.address, timeout_s=40, options=PATIENT) as client:
+    async with Client(gateway.address, timeout_s=150, options=PATIENT) as client:
         counter = client.counter("demo.credits")
 
         async def add() -> None:
@@ -147,7 +147,7 @@ def test_a_second_server_on_the_same_file_is_refused(
     assert code == 2
     assert "is in use by another server" in said
     assert "Traceback" not in said
-    with SyncClient(gateway.address) as client:
+    with SyncClient(gateway.address, timeout_s=60) as client:
         client.table("demo.users").put({"user_id": "still"})
 
 
@@ -200,7 +200,7 @@ def test_workers_that_would_each_have_tables_of_their_own_are_refused(tmp_path: 
 def test_a_schema_that_no_longer_fits_the_store_is_refused(
     gateway: GatewayProcess, tmp_path: Path
 ) -> None:
-    with SyncClient(gateway.address) as client:
+    with SyncClient(gateway.address, timeout_s=60) as client:
         client.table("demo.users").put({"user_id": "a", "age": 1})
     gateway.stop()
     changed = tmp_path / "changed"
@@ -230,7 +230,7 @@ def test_garbage_on_the_port_hurts_no_one(gateway: GatewayProcess) -> None:
                 connection.recv(4_096)
             except OSError:
                 continue
-    with SyncClient(gateway.address) as client:
+    with SyncClient(gateway.address, timeout_s=60) as client:
         client.table("demo.users").put({"user_id": "fine"})
         assert client.table("demo.users").get("fine") is not None
 
@@ -262,7 +262,7 @@ def test_bytes_that_are_no_request_are_refused_with_a_typed_error(gateway: Gatew
 
 
 async def test_bad_values_get_typed_errors_and_nothing_is_written(gateway: GatewayProcess) -> None:
-    async with Client(gateway.address) as client:
+    async with Client(gateway.address, timeout_s=60) as client:
         users, orders = client.table("demo.users"), client.table("demo.orders")
         with pytest.raises(errors.InvalidArgument, match="age"):
             await users.put({"user_id": "a", "age": "old"})
@@ -284,7 +284,7 @@ def test_a_full_store_refuses_writes_loses_nothing_and_still_reads(tmp_path: Pat
     gateway = GatewayProcess(tmp_path, [EXAMPLES], settings=f"storage: {{embedded: {store}}}")
     gateway.start()
     try:
-        with SyncClient(gateway.address) as client:
+        with SyncClient(gateway.address, timeout_s=60) as client:
             users = client.table("demo.users")
             written: list[str] = []
 
@@ -298,7 +298,7 @@ def test_a_full_store_refuses_writes_loses_nothing_and_still_reads(tmp_path: Pat
             assert all(users.batch_get(written))
         gateway.kill()
         gateway.start()
-        with SyncClient(gateway.address) as client:
+        with SyncClient(gateway.address, timeout_s=60) as client:
             assert all(client.table("demo.users").batch_get(written))
     finally:
         gateway.close()

@@ -19,13 +19,13 @@ from taulu_client import Level, errors
 from taulu_client.gateway_caches import WorkerCacheStats
 from tests.end_to_end.cached_parts import (
     BOUND_S,
+    KEPT,
     USERS,
     gateway,
     one_on_each_worker,
     start,
-    taulu,
     until,
-    write_beside_the_gateway,
+    verified_stale,
 )
 from tests.end_to_end.test_gateway import refused
 from tests.testbed.gateway_process import GatewayProcess
@@ -151,14 +151,11 @@ async def test_staleness_that_verification_finds_is_exported(pair: GatewayProces
         return scrape(urls[number])[series(name, worker=str(number), table=USERS)]
 
     async with one_on_each_worker(pair.address) as (client, _):
-        users = client.table(USERS)
-        await users.batch_put([{"user_id": key, "age": 1} for key in ("ada", "bob", "eve")])
-        await users.batch_get(["ada", "bob", "eve"])
+        await client.table(USERS).batch_put([{"user_id": key, "age": 1} for key in KEPT])
         assert found(0, "taulu_cache_beyond_total") == 0
-        write_beside_the_gateway(pair.folder, "bob")
-        ran = await asyncio.to_thread(taulu, pair.address, "verify-cache", USERS)
+        ran, before, _ = await verified_stale(client, pair)
         assert ran.returncode == 1, ran.stdout + ran.stderr
-        assert found(0, "taulu_cache_checked_total") == 3
+        assert found(0, "taulu_cache_checked_total") == before.counts["checked"] + 3
         assert found(0, "taulu_cache_beyond_total") == 1
         assert found(0, "taulu_cache_staleness_max_seconds") > BOUND_S
         assert found(1, "taulu_cache_beyond_total") == 0

@@ -62,7 +62,7 @@ def test_the_folder_of_a_killed_server_is_removed_by_the_next_one_and_no_other(
 
 def test_a_worker_that_replaces_another_serves_no_empty_store(tmp_path: Path) -> None:
     gateway = GatewayProcess(tmp_path, [EXAMPLES]).start()
-    with SyncClient(gateway.address) as client:
+    with SyncClient(gateway.address, timeout_s=60) as client:
         client.table("demo.users").put({"user_id": "ada"})
     (worker,) = gateway.worker_pids()
     shutil.rmtree(gateway.folder / "taulu-data")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
@@ -19,6 +20,9 @@ from taulu.spi import Context
 
 ResultT = TypeVar("ResultT")
 _TRAIL_LINES = 16
+_BEAT_S = 0.05
+_LATE_S = 0.2
+"""How late a beat may be before the event loop counts as having stood still."""
 
 
 class Phase(Enum):
@@ -54,7 +58,8 @@ class Pace:
     call_s: float = 2.0
     """The deadline of every call."""
     grace_s: float = 2.0
-    """How much later than its deadline a call may return, on a machine that is busy."""
+    """How much later than its deadline a call may return, not counting the time in which the
+    whole test process stood still."""
     rest_s: float = 0.02
     """The pause of a worker between two steps."""
     setback_s: float = 0.1
@@ -74,6 +79,33 @@ class Book:
     """Errors by code."""
     trails: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """What was sent and answered, by key."""
+
+    stood_s: float = 0.0
+    """For how long the event loop did not run at all, so that nothing could return."""
+    _beat: float = field(default_factory=time.monotonic)
+
+    @contextlib.asynccontextmanager
+    async def beating(self) -> AsyncGenerator[None]:
+        """Notice meanwhile when the event loop stands still."""
+
+        async def beat() -> None:
+            while True:
+                self.note_beat()
+                await asyncio.sleep(_BEAT_S)
+
+        task = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def note_beat(self) -> None:
+        """Note that the event loop runs."""
+        now = time.monotonic()
+        self.stood_s += max(0.0, now - self._beat - _LATE_S)
+        self._beat = now
 
     def note(self, key: str, line: str) -> None:
         """Add a line to the trail of a key."""
@@ -168,8 +200,10 @@ class Caller:
             await asyncio.sleep(0.1)
 
     async def _call(self, operation: Operation[ResultT], key: str) -> ResultT | TauluError:
-        made = time.monotonic()
-        waiting = asyncio.timeout(self.pace.call_s + self.pace.grace_s)
+        self.book.note_beat()
+        made, stood_s = time.monotonic(), self.book.stood_s
+        # Far longer than it may take, so that one that hangs is noticed, too.
+        waiting = asyncio.timeout(self.pace.call_s + 10 * self.pace.grace_s)
         name = type(operation).__name__
         try:
             async with waiting:
@@ -180,7 +214,8 @@ class Caller:
             if not waiting.expired():
                 self.book.accuse(key, f"{name} raised what is no TauluError: {error!r}")
             got = WriteOutcomeUnknown(f"{name} ended with {type(error).__name__}")
-        took_s = time.monotonic() - made
+        self.book.note_beat()
+        took_s = time.monotonic() - made - (self.book.stood_s - stood_s)
         if waiting.expired() or took_s > self.pace.call_s + self.pace.grace_s:
             self.book.accuse(
                 key, f"{name} took {took_s:.1f} s with a deadline of {self.pace.call_s} s"

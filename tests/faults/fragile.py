@@ -41,6 +41,8 @@ class Fragile(MemoryAdapter):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.is_down = False
+        self.failures = 0
+        """How many calls were made while it was cut off."""
         self.choose = random.Random(1)
 
     def break_down(self) -> None:
@@ -55,6 +57,7 @@ class Fragile(MemoryAdapter):
         await asyncio.sleep(self.choose.random() * 0.003)
         if not self.is_down:
             return await super().execute(operation, context)
+        self.failures += 1
         return await self.fail(operation, context)
 
     async def fail(self, operation: Operation[ResultT], context: Context) -> ResultT:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -31,6 +32,7 @@ from tests.faults.calls import Pace
 from tests.faults.cell import Cell, UnderFault
 from tests.faults.tables import NAMESPACE, FaultTables, fault_tables
 from tests.faults.workload import Expect, Fault, Steps
+from tests.integration.patience import patiently
 from tests.testbed.cassandra_cluster import CassandraCluster, CassandraNode, cassandra_cluster
 
 pytestmark = pytest.mark.xdist_group("cassandra")
@@ -108,11 +110,12 @@ async def opened(
 ) -> AsyncGenerator[CassandraAdapter]:
     quick = {"request_timeout_s": pace.call_s / 3, "heartbeat_s": 1.0, "connect_timeout_s": 2.0}
     adapter = CassandraAdapter.create({**options, **quick}, Environment())
-    await adapter.open()
+    # Nodes that have just started may take longer than such short limits.
+    await patiently(adapter.open)
     try:
         for table in tables.all():
             assert adapter.refusals(table) == []
-            await adapter.prepare(table)
+            await patiently(partial(adapter.prepare, table))
         yield adapter
     finally:
         await adapter.close()

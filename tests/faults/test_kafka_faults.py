@@ -126,10 +126,10 @@ async def test_two_gateways_agree_on_every_token_while_a_leader_dies_and_one_sta
             while unsettled := [n for n, offsets in told.items() if not offsets]:
                 await send(execute, unsettled[:BATCH])
 
-    async with opened(kafka_three, prefix) as execute, asyncio.timeout(120):
+    async with opened(kafka_three, prefix) as execute:
         leader = kafka_three.leader(f"{prefix}{LINES.full_name}", PARTITION)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with asyncio.timeout(120), asyncio.TaskGroup() as group:
                 group.create_task(serve(lives=1))
                 group.create_task(serve(lives=2))
                 await begun.wait()

@@ -25,6 +25,8 @@ from taulu_cassandra import CassandraAdapter
 
 Options = Mapping[str, object]
 PREFIX = "kept_"
+PATIENCE_S = 60.0
+"""For what a node does at once, on a machine however busy."""
 BY_NAME = {table.name: table for table in CONFORMANCE_TABLES}
 
 
@@ -36,7 +38,8 @@ def fresh(name: str, **changes: Any) -> Table:
 
 @asynccontextmanager
 async def opened(node: Options, *tables: Table) -> AsyncGenerator[CassandraAdapter]:
-    adapter = CassandraAdapter.create({**node, "keyspace_prefix": PREFIX}, Environment())
+    options = {"connect_timeout_s": PATIENCE_S, **node, "keyspace_prefix": PREFIX}
+    adapter = CassandraAdapter.create(options, Environment())
     await adapter.open()
     try:
         for table in tables:
@@ -51,7 +54,7 @@ def token() -> IdempotencyToken:
     return IdempotencyToken(ShiftedClock().now_us(), uuid4().hex)
 
 
-def soon(seconds: float = 10.0) -> Context:
+def soon(seconds: float = PATIENCE_S) -> Context:
     return Context(ShiftedClock().monotonic() + seconds)
 
 

@@ -27,7 +27,7 @@ from taulu.model import (
 from taulu.spi import Context, Environment
 from taulu_kafka import KafkaAdapter
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 TABLE = Table(
     "integration",
     "events",

@@ -19,7 +19,16 @@ from taulu_cassandra.layout import layout_of
 from taulu_cassandra.opening import HEARD_S_MAX, compile_statements, open_table, session_options
 from taulu_cassandra.settings import CassandraSettings, parse_settings
 from taulu_cassandra.stored import StoredTable
-from tests.integration.cassandra_parts import PREFIX, SERIAL, Options, fresh, opened, put, soon
+from tests.integration.cassandra_parts import (
+    PATIENCE_S,
+    PREFIX,
+    SERIAL,
+    Options,
+    fresh,
+    opened,
+    put,
+    soon,
+)
 
 pytestmark = pytest.mark.xdist_group("cassandra")
 
@@ -53,7 +62,7 @@ class StillClock(ShiftedClock):
 
 @asynccontextmanager
 async def session_on(node: Options) -> AsyncGenerator[tuple[Session, CassandraSettings]]:
-    settings = parse_settings({**node, "keyspace_prefix": PREFIX})
+    settings = parse_settings({"connect_timeout_s": PATIENCE_S, **node, "keyspace_prefix": PREFIX})
     session = Session(session_options(settings))
     try:
         await asyncio.to_thread(session.connect)

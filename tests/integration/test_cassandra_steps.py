@@ -157,7 +157,7 @@ async def test_steps_of_several_processes_lose_and_double_nothing(cassandra_node
 
         async def change(adapter: CassandraAdapter, increment: Increment) -> object:
             operation = ChangeCounters(table.full_name, (increment,))
-            (outcome,) = (await adapter.execute(operation, soon(20))).outcomes
+            (outcome,) = (await adapter.execute(operation, soon(200))).outcomes
             return outcome
 
         async with asyncio.TaskGroup() as group:

@@ -48,6 +48,7 @@ from taulu.model import (
 from taulu.spi import Environment, Finding
 from taulu_cassandra import CassandraAdapter
 from tests.integration.cassandra_parts import (
+    PATIENCE_S,
     PREFIX,
     SERIAL,
     Options,
@@ -67,6 +68,7 @@ def cql(cassandra_node: Options) -> Generator[Session]:
     """A session of the driver alone, as cqlsh has one."""
     profile = ExecutionProfile(
         row_factory=dict_factory,
+        request_timeout=PATIENCE_S,
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy("dc1")),
     )
     cluster = Cluster(
@@ -74,6 +76,8 @@ def cql(cassandra_node: Options) -> Generator[Session]:
         port=cassandra_node["port"],
         protocol_version=5,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        connect_timeout=PATIENCE_S,  # type: ignore[arg-type] - a float will do
+        control_connection_timeout=PATIENCE_S,
     )
     try:
         yield cluster.connect()
@@ -221,7 +225,8 @@ async def test_another_programs_table_is_refused(cassandra_node: Options, cql: S
 
 
 async def examined(options: Options, *tables: Table) -> list[Finding]:
-    return list(await CassandraAdapter.create(options, Environment()).examine(tables))
+    patient = {"connect_timeout_s": PATIENCE_S, **options}
+    return list(await CassandraAdapter.create(patient, Environment()).examine(tables))
 
 
 async def test_doctor_says_what_it_finds(cassandra_node: Options) -> None:
@@ -246,7 +251,7 @@ async def test_doctor_says_which_keyspace_keeps_less_than_the_settings_say(
         cql.execute(f"ALTER KEYSPACE {PREFIX}own WITH durable_writes = false")
         three = {**cassandra_node, "keyspace_prefix": PREFIX, "replication": {"dc1": 3}}
         try:
-            findings = await CassandraAdapter.create(three, Environment()).examine()
+            findings = await examined(three)
         finally:
             cql.execute(f"ALTER KEYSPACE {PREFIX}own WITH durable_writes = true")
     said = [finding.what for finding in findings if not finding.ok]

@@ -37,6 +37,7 @@ from taulu.spi import Environment
 from taulu_kafka import KafkaAdapter, examination
 from tests.integration.kafka_parts import (
     TABLE,
+    TIMEOUT_S,
     append,
     fresh_prefix,
     new_record,
@@ -159,11 +160,23 @@ async def test_a_topic_that_was_deleted_does_not_come_back_with_the_clusters_def
     async with opened(kafka_broker.bootstrap, prefix, delivery_timeout_s=2.0) as (adapter,):
         await append(adapter, new_record(1))
         await asyncio.to_thread(admin.delete_topics([topic])[topic].result, 10)
-        for count in (2, 3):
+        give_up = time.monotonic() + TIMEOUT_S
+        # The broker hears of it a moment after the controller.
+        while isinstance((await append(adapter, new_record(2)))[0], Appended):
+            assert time.monotonic() < give_up
+        for count in (3, 4):
             (refused,) = await append(adapter, new_record(count))
             assert isinstance(refused, Failed)
             assert isinstance(refused.error, (Unavailable, WriteOutcomeUnknown))
     assert topic not in (await asyncio.to_thread(admin.list_topics, timeout=10)).topics
+
+
+async def followers(adapter: KafkaAdapter, count: int) -> None:
+    """Wait until so many reads know where the log ends, and wait for what comes."""
+    give_up = time.monotonic() + TIMEOUT_S
+    while sum(w.followers for w in adapter._running.partitions._watched.values()) != count:
+        assert time.monotonic() < give_up
+        await asyncio.sleep(0.02)
 
 
 async def test_a_log_that_another_gateway_writes_can_be_followed(
@@ -171,15 +184,15 @@ async def test_a_log_that_another_gateway_writes_can_be_followed(
 ) -> None:
     prefix = fresh_prefix()
     async with opened(kafka_broker.bootstrap, prefix, 2) as (writer, reader):
-        waiting = [asyncio.create_task(read(reader, FromLatest(), wait_s=15)) for _ in range(5)]
-        await asyncio.sleep(0.3)
+        waiting = [asyncio.create_task(read(reader, FromLatest(), wait_s=50)) for _ in range(5)]
+        await followers(reader, 5)
         (done,) = await append(writer, new_record(1))
         assert isinstance(done, Appended)
         for task in waiting:
             assert [record.offset for record in (await task).records] == [done.offset]
         # One that begins to write what it follows goes on following.
-        task = asyncio.create_task(read(reader, FromLatest(), wait_s=15))
-        await asyncio.sleep(0.1)
+        task = asyncio.create_task(read(reader, FromLatest(), wait_s=50))
+        await followers(reader, 1)
         (own,) = await append(reader, new_record(2))
         assert isinstance(own, Appended)
         assert [record.offset for record in (await task).records] == [own.offset]

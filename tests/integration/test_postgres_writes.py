@@ -126,7 +126,7 @@ async def test_an_answer_that_stays_lost_is_unknown_and_a_resend_settles_it(
         with monkeypatch.context() as patch:
             patch.setattr(Connection, "ask", never_answer)
             with pytest.raises(WriteOutcomeUnknown):
-                await write_all(adapter, items, [put_once], timeout_s=0.5)
+                await write_all(adapter, items, [put_once], timeout_s=3.0)
         assert attempts == [1]
         (settled,) = await write_all(adapter, items, [put_once])
         found = await row(adapter, items, Key(("a",)))
@@ -223,10 +223,11 @@ async def test_a_transaction_that_stays_in_conflict_is_refused_as_contention(
             if COMMIT in calls:
                 raise_40001 = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$"
                 calls = [*calls[:-1], Call(raise_40001)]
-            return await ask(self, calls, timeout_s)
+            # So that the deadline passes between attempts, and not in the middle of one.
+            return await ask(self, calls, 60.0)
 
         monkeypatch.setattr(Connection, "ask", always_restart)
         with pytest.raises(Contention):
-            await write_all(adapter, items, [unit(Put(Key(("a",)), {}))], timeout_s=0.5)
+            await write_all(adapter, items, [unit(Put(Key(("a",)), {}))], timeout_s=3.0)
         monkeypatch.undo()
         assert await row(adapter, items, Key(("a",))) is None

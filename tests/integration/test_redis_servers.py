@@ -56,6 +56,9 @@ from tests.testbed.redis_servers import (
 
 pytestmark = pytest.mark.xdist_group("redis")
 
+PATIENT = {"replication_timeout_s": 15.0}
+"""For tests in which no replica is broken, on a machine however slow."""
+
 
 async def test_a_server_that_forgot_the_scripts_is_taught_again(redis_alone: Standalone) -> None:
     async with opened(redis_alone.options) as (_, subject):
@@ -212,7 +215,7 @@ async def test_a_replica_that_cannot_take_over_does_not_confirm_for_one_that_can
         with pytest.raises(ConfigError, match="of which 1 may take over"):
             async with opened({**redis_sentinel.options, "quorum_replicas": 1}):
                 pass
-        async with opened(redis_sentinel.options) as (_, subject):
+        async with opened({**redis_sentinel.options, **PATIENT}) as (_, subject):
             await subject.put(ITEMS, Key((subject.name(),)), {"count": 1})
 
 
@@ -275,7 +278,7 @@ async def test_reads_within_a_bound_ask_the_replicas_only_when_it_is_over(
     redis_cluster: ClusterSet,
 ) -> None:
     redis_cluster.wait_whole()
-    async with opened(redis_cluster.options) as (_, subject):
+    async with opened({**redis_cluster.options, **PATIENT}) as (_, subject):
         key = Key((subject.name(),))
         await subject.put(ITEMS, key, {"count": 1})
         bound = Consistency(Level.BOUNDED_STALENESS, 60_000_000)
@@ -298,7 +301,7 @@ def _waits(cluster: ClusterSet) -> int:
 
 async def test_slots_that_move_are_followed(redis_cluster: ClusterSet) -> None:
     redis_cluster.wait_whole()
-    async with opened(redis_cluster.options) as (_, subject):
+    async with opened({**redis_cluster.options, **PATIENT}) as (_, subject):
         keys = [Key((subject.name(str(n)),)) for n in range(300)]
         await subject.write_units(
             ITEMS, *(WriteUnit((Put(key, {"count": 0}),), subject.token()) for key in keys)
@@ -336,7 +339,7 @@ def _move(cluster: ClusterSet, source: RedisServer, target: RedisServer, slot: i
     call(source.port, "CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
     while keys := call(source.port, "CLUSTER", "GETKEYSINSLOT", slot, 5):
         assert isinstance(keys, list)
-        call(source.port, "MIGRATE", HOST, target.port, "", 0, 2_000, "KEYS", *keys)
+        call(source.port, "MIGRATE", HOST, target.port, "", 0, 20_000, "KEYS", *keys)
         time.sleep(0.01)
     for server in (target, source):
         call(server.port, "CLUSTER", "SETSLOT", slot, "NODE", target_id)

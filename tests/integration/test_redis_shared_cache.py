@@ -37,7 +37,13 @@ pytestmark = pytest.mark.xdist_group("redis")
 
 __all__ = ["carrier", "table", "tier"]
 
-PATIENT: Options = {"cache_timeout_s": 20.0, "news_timeout_s": 20.0, "connect_timeout_s": 20.0}
+PATIENT: Options = {
+    "cache_timeout_s": 20.0,
+    "news_timeout_s": 20.0,
+    "connect_timeout_s": 20.0,
+    "replication_timeout_s": 20.0,
+    "discovery_timeout_s": 20.0,
+}
 """For tests in which nothing is broken, on a machine however slow."""
 EXPIRY_MARGIN_S = 0.05
 NEVER_ENDS = -1

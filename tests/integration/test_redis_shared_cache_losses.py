@@ -66,7 +66,7 @@ async def refused(work: Awaitable[object]) -> Unavailable:
 
 async def in_time(attempt: Callable[[], Awaitable[ResultT]]) -> ResultT:
     """Try until it succeeds, as a gateway does."""
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 150
     while True:
         try:
             return await attempt()
@@ -199,9 +199,11 @@ async def test_a_failover_of_sentinels_is_noticed_and_followed(
                     await lost(news)
                 await in_time(lambda: news_arrive(shared.carrier))
                 await in_time(lambda: held(shared.tier, table))
-                assert redis_sentinel.primary() is not old
-                assert isinstance(await one(shared.tier, table, before), Leased)
-                assert "survivor" in await shared.carrier.members()
+                await another_leads(redis_sentinel, old)
+                # An attempt that was too slow may have left a lease; nothing leaves an old entry.
+                answer = await in_time(lambda: one(shared.tier, table, before))
+                assert not isinstance(answer, Hit)
+                assert "survivor" in await in_time(shared.carrier.members)
             finally:
                 await asyncio.to_thread(old.start)
         await in_time(lambda: news_arrive(sure.shared_cache().carrier))
@@ -223,7 +225,7 @@ async def test_a_tier_whose_sentinels_answer_late_finds_the_new_primary(
             old.running.kill()
             try:
                 await in_time(lambda: held(tier, table))
-                assert redis_sentinel.primary() is not old
+                await another_leads(redis_sentinel, old)
             finally:
                 await asyncio.to_thread(old.start)
 
@@ -236,9 +238,7 @@ async def test_a_deposed_primary_carries_no_news(redis_sentinel: SentinelSet) ->
         deposed = redis_sentinel.primary()
         deposed.running.pause()
         try:
-            await asyncio.to_thread(
-                wait_until, "a failover", lambda: redis_sentinel.primary() is not deposed
-            )
+            await another_leads(redis_sentinel, deposed)
             for watcher in redis_sentinel.watchers:
                 watcher.running.kill()
             deposed.running.resume()
@@ -257,14 +257,16 @@ async def test_a_listener_whose_primary_is_not_confirmed_is_lost(
 ) -> None:
     """The server lives and answers, and may all the same be primary no more."""
     await asyncio.to_thread(redis_sentinel.wait_whole)
-    async with opened({**redis_sentinel.options, **QUICK}, []) as (adapter, _):
+    # Longer than a busy machine holds up an answer: the refusal is to come from the server.
+    options = {**redis_sentinel.options, **QUICK, "news_timeout_s": 15.0}
+    async with opened(options, []) as (adapter, _):
         carrier = adapter.shared_cache().carrier
         replica = next(s for s in redis_sentinel.servers if info(s.port)["role"] == "slave")
         await in_time(lambda: news_arrive(carrier))
         async with listening(carrier) as news:
             replica.running.pause()
             try:
-                async with asyncio.timeout(BOUNDED_S_MAX):
+                async with asyncio.timeout(NEWS_S_MAX):
                     assert "still primary" in (await lost(news)).message
             finally:
                 replica.running.resume()
@@ -286,8 +288,12 @@ async def test_a_failover_of_a_cluster_is_noticed_and_followed(
                     await lost(news)
                 await in_time(lambda: news_arrive(shared.carrier))
                 await in_time(lambda: shared.tier.drop(table, PLACES))
-                asks = [ask(place) for place in PLACES]
-                answers = await shared.tier.get(table, asks, LONG_US)
+                # Fresh ones each time: an attempt that was too slow may have left leases.
+                answers = await in_time(
+                    lambda: shared.tier.get(
+                        table, [ask(place, uuid4().bytes) for place in PLACES], LONG_US
+                    )
+                )
                 assert all(isinstance(answer, Leased) for answer in answers)
             finally:
                 await asyncio.to_thread(old.start)
@@ -311,6 +317,11 @@ async def test_a_batch_that_fails_in_part_leaves_no_lease_behind(
             assert await fill(tier, table, loaded(ask(there), lease, b"entry"))
             assert await one(tier, table, ask(there)) == Hit(b"entry")
             await asyncio.to_thread(proxies[first.port].mend)
+
+
+async def another_leads(servers: SentinelSet, old: RedisServer) -> None:
+    """Wait until the sentinels name another server; what most say, the first may not know yet."""
+    await asyncio.to_thread(wait_until, "a failover", lambda: servers.primary() is not old)
 
 
 def owner_of(cluster: ClusterSet, key: bytes) -> RedisServer:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ ARTIFACT = "org.apache.cassandra:cassandra-all"
 VERSION = "5.0.5"
 START_S_MAX = 180.0
 REPAIR_S_MAX = 120.0
+_REPAIR_REST_S = 1.0
 _HEAP_MB = {1: 512}
 """By number of nodes; more of them have to share the machine."""
 _HEAP_MB_OF_MANY = 320
@@ -190,7 +192,16 @@ class CassandraCluster:
             "org.apache.cassandra.tools.NodeTool",
             *("-h", "127.0.0.1", "-p", str(node.jmx_port), "repair", "-full", keyspace),
         ]
-        subprocess.run(command, check=True, capture_output=True, timeout=REPAIR_S_MAX)
+        give_up = time.monotonic() + REPAIR_S_MAX
+        while True:
+            done = subprocess.run(
+                command, check=False, capture_output=True, text=True, timeout=REPAIR_S_MAX
+            )
+            if done.returncode == 0:
+                return
+            # A node that has just come back may not be seen as up by this one yet.
+            assert time.monotonic() < give_up, done.stdout + done.stderr
+            time.sleep(_REPAIR_REST_S)
 
     def stop(self) -> None:
         """End every node by its pid."""

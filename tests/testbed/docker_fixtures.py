@@ -21,6 +21,8 @@ def docker_engine() -> Generator[Engine]:
         # Ports are published on loopback, whatever it takes this machine for.
         patch.setattr(testcontainers_config, "tc_host_override", "127.0.0.1")
         patch.setattr(testcontainers_config, "connection_mode_override", ConnectionMode.docker_host)
+        # Of 1 s each. Cassandra takes its time on a busy machine.
+        patch.setattr(testcontainers_config, "max_tries", 600)
         if engine.is_ours:
             # The image of its reaper may not be had; containers end with the engine.
             patch.setattr(testcontainers_config, "ryuk_disabled", True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import select
 import selectors
 import signal
 import subprocess
@@ -13,7 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-START_S_MAX = 60.0
+from tests.testbed.server_process import DEATH_S_MAX, descendants, free_port
+
+START_S_MAX = 300.0
 STOP_S_MAX = 40.0
 READY = re.compile(r"taulu is serving (\d+) tables? on (\S+) \((\d+) workers?\)")
 
@@ -34,6 +38,8 @@ class GatewayProcess:
 
     def start(self) -> GatewayProcess:
         """Start the gateway and wait until it says that it serves."""
+        # One that nobody else is given while this gateway is down.
+        self.port = self.port or free_port()
         self.process = self.launch()
         assert self.process.stdout is not None
         line = self._line()
@@ -42,8 +48,6 @@ class GatewayProcess:
             self.kill()
             raise AssertionError(f"the gateway did not start: {line}\n{self.errors()}")
         self.address = ready[2]
-        # A restarted gateway comes back where its clients look for it.
-        self.port = int(self.address.rpartition(":")[2])
         return self
 
     def launch(self) -> subprocess.Popen[str]:
@@ -96,8 +100,16 @@ class GatewayProcess:
     def kill(self) -> None:
         """End the supervisor and all workers with SIGKILL."""
         assert self.process is not None
+        ends: list[int] = []
+        for pid in descendants(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                ends.append(os.pidfd_open(pid))
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(STOP_S_MAX)
+        self.process.wait(DEATH_S_MAX)
+        for end in ends:
+            # A worker that waits for its disk has the port and the store until then.
+            assert select.select([end], [], [], DEATH_S_MAX)[0], "a worker outlived its kill"
+            os.close(end)
         self._forget()
 
     def stop(self) -> int:

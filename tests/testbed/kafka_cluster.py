@@ -7,6 +7,7 @@ the broker advertises; brokers reach one another directly.
 from __future__ import annotations
 
 import base64
+import contextlib
 import subprocess
 import time
 import uuid
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.testbed import provision
@@ -24,7 +26,7 @@ from tests.testbed.server_process import ServerProcess, answers, free_port
 
 ARTIFACT = "org.apache.kafka:kafka_2.13"
 VERSION = "3.9.1"
-START_S_MAX = 90.0
+START_S_MAX = 180.0
 _HEAP = "-Xmx320m"
 _REST_S = 0.05
 _SESSION_MS = 3_000
@@ -87,9 +89,11 @@ class KafkaCluster:
         give_up = time.monotonic() + START_S_MAX
         while time.monotonic() < give_up:
             # Brokers hear of a new topic one after another.
-            found = admin.list_topics(topic, timeout=10.0).topics[topic].partitions.get(partition)
-            if found is not None and found.leader > 0:
-                return self.brokers[found.leader - 1]
+            with contextlib.suppress(KafkaException):
+                topics = admin.list_topics(topic, timeout=10.0).topics
+                found = topics[topic].partitions.get(partition)
+                if found is not None and found.leader > 0:
+                    return self.brokers[found.leader - 1]
             time.sleep(_REST_S)
         raise AssertionError(f"partition {partition} of {topic} has no leader")
 

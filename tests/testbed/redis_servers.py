@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.testbed.provision import program
-from tests.testbed.server_process import ServerProcess, free_port
+from tests.testbed.server_process import ServerProcess, claim_port, free_port
 
 HOST = "127.0.0.1"
 SERVICE = "testbed"
 SAFE = {"appendonly": "yes", "appendfsync": "always", "save": '""'}
 """What a server needs for durability `always`."""
-_FAILOVER_MS = 1_500
-_SETTLE_S_MAX = 60.0
+FAILOVER_MS = 1_500
+"""How long a primary may be silent before another takes over."""
+_SETTLE_S_MAX = 150.0
+"""A sentinel whose own clock stood still does nothing for 30 s after it."""
+_CALL_S = 30.0
+_PROBE_S = 2.0
 _REST_S = 0.1
 _SLOTS = 16_384
 _BUS_OFFSET = 10_000
@@ -25,7 +29,7 @@ _GIVEN_OUT_MIN = 32_768
 """From here on the kernel gives ports to clients."""
 
 
-def call(port: int, *words: object, timeout_s: float = 2.0) -> object:
+def call(port: int, *words: object, timeout_s: float = _CALL_S) -> object:
     """Run one command; return its reply as int, text, list or None, or raise `RuntimeError`."""
     with socket.create_connection((HOST, port), timeout=timeout_s) as connection:
         texts = [str(word).encode() for word in words]
@@ -52,9 +56,10 @@ def _reply(replies: object) -> object:
     return rest
 
 
-def info(port: int) -> dict[str, str]:
+def info(port: int, timeout_s: float = _CALL_S) -> dict[str, str]:
     """Return the facts of INFO."""
-    pairs = (line.partition(":") for line in str(call(port, "INFO")).splitlines())
+    said = str(call(port, "INFO", timeout_s=timeout_s))
+    pairs = (line.partition(":") for line in said.splitlines())
     return {name: value for name, _, value in pairs}
 
 
@@ -66,6 +71,7 @@ def port_for_cluster() -> int:
         with contextlib.suppress(OSError), socket.socket() as bus:
             bus.bind((HOST, bus_port))
             if bus_port < _GIVEN_OUT_MIN:
+                claim_port(bus_port)
                 return port
 
 
@@ -110,14 +116,14 @@ class RedisServer:
             command.append("--sentinel")
         if self.process is None:
             self.process = ServerProcess(
-                f"{name}-{self.port}", command, self.folder, self._is_ready, start_s_max=20
+                f"{name}-{self.port}", command, self.folder, self._is_ready
             )
         self.process.launch()
         return self.process
 
     def _is_ready(self) -> bool:
-        return call(self.port, "PING") == "PONG" and (
-            self.is_sentinel or info(self.port)["loading"] == "0"
+        return call(self.port, "PING", timeout_s=_PROBE_S) == "PONG" and (
+            self.is_sentinel or info(self.port, _PROBE_S)["loading"] == "0"
         )
 
     @property
@@ -185,7 +191,7 @@ class SentinelSet:
         quorum = self.sentinels // 2 + 1
         config = {
             "sentinel monitor": f"{SERVICE} {HOST} {primary} {quorum}",
-            "sentinel down-after-milliseconds": f"{SERVICE} {_FAILOVER_MS}",
+            "sentinel down-after-milliseconds": f"{SERVICE} {FAILOVER_MS}",
             "sentinel failover-timeout": f"{SERVICE} 6000",
             "sentinel parallel-syncs": f"{SERVICE} 2",
         }
@@ -205,7 +211,7 @@ class SentinelSet:
         wait_until("a primary with all its replicas", self._is_whole)
 
     def _is_whole(self) -> bool:
-        facts = info(self.primary().port)
+        facts = info(self.primary().port, _PROBE_S)
         states = [facts.get(f"slave{i}", "") for i in range(self.replicas)]
         return (
             facts["role"] == "master"
@@ -214,7 +220,7 @@ class SentinelSet:
         )
 
     def _knows_all(self, watcher: RedisServer) -> bool:
-        found = call(watcher.port, "SENTINEL", "MASTER", SERVICE)
+        found = call(watcher.port, "SENTINEL", "MASTER", SERVICE, timeout_s=_PROBE_S)
         assert isinstance(found, list)
         facts = dict(zip(found[::2], found[1::2], strict=True))
         return (
@@ -227,10 +233,17 @@ class SentinelSet:
         """Return the server that the sentinels name now."""
         for watcher in self.watchers:
             with contextlib.suppress(OSError):
-                found = call(watcher.port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
+                asked = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
+                found = call(watcher.port, *asked, timeout_s=_PROBE_S)
                 assert isinstance(found, list)
                 return next(s for s in self.servers if s.port == int(found[1]))
         raise OSError("no sentinel answers")
+
+    def fail_over_after(self, silent_ms: int) -> None:
+        """Set how long the primary may be silent before another takes over."""
+        for watcher in self.watchers:
+            words = ("SENTINEL", "SET", SERVICE, "down-after-milliseconds", silent_ms)
+            call(watcher.port, *words)
 
     @property
     def options(self) -> dict[str, object]:
@@ -266,7 +279,7 @@ class ClusterSet:
         config = {
             **SAFE,
             "cluster-enabled": "yes",
-            "cluster-node-timeout": str(_FAILOVER_MS),
+            "cluster-node-timeout": str(FAILOVER_MS),
             "cluster-replica-validity-factor": "0",
             "repl-diskless-sync-delay": "0",
         }
@@ -307,10 +320,10 @@ class ClusterSet:
         wait_until("a whole cluster", lambda: all(map(self._is_whole, self.servers)))
 
     def _is_whole(self, server: RedisServer) -> bool:
-        facts = info(server.port)
+        facts = info(server.port, _PROBE_S)
         is_master = facts["role"] == "master"
-        state = str(call(server.port, "CLUSTER", "INFO"))
-        nodes = str(call(server.port, "CLUSTER", "NODES"))
+        state = str(call(server.port, "CLUSTER", "INFO", timeout_s=_PROBE_S))
+        nodes = str(call(server.port, "CLUSTER", "NODES", timeout_s=_PROBE_S))
         is_linked = (
             facts["connected_slaves"] == str(self.replicas_each)
             and "state=online" in facts["slave0"]
@@ -326,6 +339,11 @@ class ClusterSet:
         return [
             s for s in self.servers if s.running.is_running and info(s.port)["role"] == "master"
         ]
+
+    def fail_over_after(self, silent_ms: int) -> None:
+        """Set how long a primary may be silent before another takes over."""
+        for server in self.servers:
+            call(server.port, "CONFIG", "SET", "cluster-node-timeout", silent_ms)
 
     @property
     def options(self) -> dict[str, object]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 STOP_S_MAX = 30.0
+DEATH_S_MAX = 120.0
+"""How long a process may take to be gone that was killed; it may wait for its disk."""
 _PROBE_REST_S = 0.1
 _LOG_TAIL_LINES = 40
 _GIVEN_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -22,7 +24,10 @@ _TRIES_MAX = 100
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that nothing listens on now, outside of those that the kernel gives out.
+    """Return a port that is nobody's, outside of those that the kernel gives out.
+
+    It is this process's until it ends: no other that asks here is given it, not even while the
+    server that it is for is not up yet, or dead.
 
     A client that keeps calling a dead server would else be given the server's own port as its
     end now and then: it connects to itself, and the server cannot come back.
@@ -32,8 +37,21 @@ def free_port(host: str = "127.0.0.1") -> int:
         port = _PORT_MIN + secrets.randbelow(lowest_given_out - _PORT_MIN)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((host, port))
+            claim_port(port)
             return port
     raise AssertionError(f"no port of {host} is free")
+
+
+def claim_port(port: int) -> None:
+    """Keep a port from every other process of the tests, until this one ends.
+
+    Raises:
+        OSError: It is claimed already.
+    """
+    with socket.socket(socket.AF_UNIX) as claim:
+        # An abstract address: no file, and gone with the process.
+        claim.bind(f"\0taulu-testbed-port-{port}")
+        claim.detach()
 
 
 def answers(host: str, port: int) -> bool:
@@ -150,7 +168,7 @@ class ServerProcess:
         if self.process is None:
             return
         self._signal(number)
-        self.process.wait(STOP_S_MAX)
+        self.process.wait(DEATH_S_MAX if number is signal.SIGKILL else STOP_S_MAX)
         self.process = None
 
 

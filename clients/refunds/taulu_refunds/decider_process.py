@@ -21,7 +21,7 @@ from taulu_refunds.stores import Stores, open_stores
 
 BATCHES_AT_ONCE = 2
 TIMEOUT_S = 10.0
-GATEWAY_S_MAX = 60.0
+GATEWAY_S_MAX = 300.0
 """How long a decider waits for a gateway that cannot be reached, in seconds."""
 _REST_S = 0.2
 _LINE_BYTES_MAX = 1024 * 1024

@@ -17,7 +17,7 @@ from taulu_refunds.failure import JobError
 from taulu_refunds.placement import ALL_EMBEDDED, Placement, place_tables
 
 _READY = re.compile(rb"taulu is serving \d+ tables? on (\S+) ")
-_START_S_MAX = 60.0
+_START_S_MAX = 300.0
 _STOP_S_MAX = 40.0
 
 

@@ -94,7 +94,7 @@ async def test_what_came_before_a_failure_is_printed(capsys: pytest.CaptureFixtu
 
 def scanning(address: str, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "taulu.cli.main", "scan", "demo.users", "--timeout", "1", *options],
+        [sys.executable, "-m", "taulu.cli.main", "scan", "demo.users", "--timeout", "30", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

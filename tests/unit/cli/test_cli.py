@@ -209,7 +209,7 @@ def test_a_put_if_absent_does_not_overwrite(gateway: GatewayProcess) -> None:
 
 
 def test_a_gateway_that_is_not_there_is_told() -> None:
-    assert_refused(taulu("tables", "--timeout", "1"), Exit.TRY_AGAIN, "is it running?")
+    assert_refused(taulu("tables", "--timeout", "30"), Exit.TRY_AGAIN, "is it running?")
 
 
 def test_schema_check(tmp_path: Path) -> None:

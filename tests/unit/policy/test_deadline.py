@@ -10,7 +10,6 @@ from taulu.model import (
     Delete,
     GetRows,
     Key,
-    SystemClock,
     WriteOutcomeUnknown,
     WriteRows,
     WriteUnit,
@@ -42,13 +41,11 @@ async def test_a_passed_deadline_does_nothing(
     assert recorder.seen == []
 
 
-async def test_a_read_that_is_cut_off_says_so():
-    clock = SystemClock()
+async def test_a_read_that_is_cut_off_says_so(clock: DrivenClock):
     with pytest.raises(DeadlineExceeded, match="being read"):
-        await Deadline(never, clock)(READ, Context(clock.monotonic() + 0.01))
+        await Deadline(never, clock)(READ, Context(deadline=0.01))
 
 
-async def test_a_write_that_is_cut_off_admits_that_its_fate_is_unknown():
-    clock = SystemClock()
+async def test_a_write_that_is_cut_off_admits_that_its_fate_is_unknown(clock: DrivenClock):
     with pytest.raises(WriteOutcomeUnknown, match="same token"):
-        await Deadline(never, clock)(WRITE, Context(clock.monotonic() + 0.01))
+        await Deadline(never, clock)(WRITE, Context(deadline=0.01))

@@ -10,6 +10,7 @@ import pytest
 from tests.testbed.proxy import Proxy
 
 SOON_S = 0.2
+HELD_S = 3.0
 PATIENCE_S = 10.0
 Address = tuple[str, int]
 
@@ -78,7 +79,7 @@ def test_the_end_of_one_direction_is_passed_on(proxy: Proxy) -> None:
 
 def test_a_slow_one_holds_back_what_is_sent_and_keeps_its_order(proxy: Proxy) -> None:
     with connect(proxy) as connection:
-        proxy.slow(SOON_S)
+        proxy.slow(HELD_S)
         connection.sendall(b"first")
         connection.settimeout(SOON_S / 2)
         with pytest.raises(TimeoutError):
