@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
 from taulu.cache import stats
-from taulu.cli.exits import Exit
+from taulu.cli.exits import MEANINGS
 from taulu.cli.main import app
 from taulu.conformance import ConformanceSuite
 from taulu.model.errors import ERRORS_BY_CODE, Group
@@ -247,7 +247,7 @@ def shown(default: object) -> str:
 
 def cli() -> str:
     """Return the page on the command line."""
-    codes = [f"| {code.value} | {code.name.lower()} |" for code in Exit]
+    codes = [f"| {code.value} | {means} |" for code, means in MEANINGS.items()]
     lines = [NOTE, "# Command line", "| exit code | means |", "|---|---|", *codes, ""]
     lines += command_lines(get_command(app), "taulu")
     return "\n".join(lines) + "\n"

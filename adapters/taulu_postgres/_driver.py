@@ -33,6 +33,7 @@ __all__ = [
     "parse_dsn",
     "primary_message",
     "sql_state",
+    "trouble_of",
 ]
 
 SqlRow: TypeAlias = tuple[Any, ...]
@@ -50,6 +51,17 @@ _REFUSALS = (
     "does not exist",
     "permission denied for database",
 )
+_TROUBLES = {
+    "the database system is": "it is starting or stopping",
+    "not yet accepting connections": "it is starting",
+    "too many clients": "it has no connection left, see max_connections",
+    "connection slots are reserved": "it has no connection left, see max_connections",
+    "too many connections for": "it has no connection left for this user or database",
+    "session is read-only": "it is a standby",
+    "could not translate host name": "nobody knows its host",
+    "Connection refused": "nothing listens there",
+}
+"""What a failure to connect comes of, by the driver's words in English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,15 @@ def is_refusal(error: DriverError) -> bool:
     The driver gives no SQLSTATE for errors of connecting, only the server's words.
     """
     return sql_state(error) is None and any(words in str(error) for words in _REFUSALS)
+
+
+def trouble_of(error: DriverError) -> str:
+    """Return what kept a connection from being made, in our own words; nothing if none fit.
+
+    The driver's own text may hold parts of the connection string.
+    """
+    text = str(error)
+    return next((trouble for words, trouble in _TROUBLES.items() if words in text), "")
 
 
 def primary_message(error: DriverError) -> str:

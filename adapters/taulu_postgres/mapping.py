@@ -15,7 +15,7 @@ from taulu.model import (
     TauluError,
     Unavailable,
 )
-from taulu_postgres._driver import DriverError, is_refusal, primary_message, sql_state
+from taulu_postgres._driver import DriverError, is_refusal, primary_message, sql_state, trouble_of
 
 _RETRY_S = 0.05
 _DOWN_RETRY_S = 1.0
@@ -84,8 +84,10 @@ def to_taulu(error: DriverError, place: str, advice: str = SEND_AGAIN) -> TauluE
             details=details,
         )
     if state is None:
+        trouble = trouble_of(error)
+        why = f": {trouble}" if trouble else ""
         return Unavailable(
-            f"the connection to {place} was lost or could not be made{advice}",
+            f"the connection to {place} was lost or could not be made{why}{advice}",
             details=details,
             retry_after_s=_DOWN_RETRY_S,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 from taulu.model.errors import (
@@ -20,18 +21,24 @@ class Exit(IntEnum):
 
     OK = 0
     FAILED = 1
-    """The request was refused, or lost against the present state."""
     USAGE = 2
-    """The command line, a file or the settings are wrong."""
     ABSENT = 3
-    """No such row or table."""
     TRY_AGAIN = 4
-    """The gateway cannot be reached or is too busy, or a write's fate is unknown."""
     DEFECT = 5
-    """An operator is needed: damage, a full disk, or a defect."""
     UNREAD = 141
-    """Whoever read the output went away, as `head` does; shells say 128 and SIGPIPE of it."""
+    """Shells say 128 and the number of SIGPIPE."""
 
+
+MEANINGS: Mapping[Exit, str] = {
+    Exit.OK: "done",
+    Exit.FAILED: "refused, or lost against the present state",
+    Exit.USAGE: "wrong usage, file or settings",
+    Exit.ABSENT: "no such row or table",
+    Exit.TRY_AGAIN: "not reachable, too busy, or the outcome is unknown: try again",
+    Exit.DEFECT: "damage, a full disk or a defect: an operator is needed",
+    Exit.UNREAD: "whoever read the output went away, as `head` does",
+}
+"""What each says, for people."""
 
 _CODES: tuple[tuple[type[TauluError], Exit], ...] = (
     (ConfigError, Exit.USAGE),
@@ -43,11 +50,7 @@ _CODES: tuple[tuple[type[TauluError], Exit], ...] = (
     (TauluError, Exit.DEFECT),
 )
 
-EPILOG = (
-    "Exit codes: 0 done, 1 refused or a condition failed, 2 wrong usage, file or settings, "
-    "3 no such row or table, 4 not reachable or the outcome is unknown: send it again, "
-    "5 damage or a defect, 141 whoever read the output went away."
-)
+EPILOG = f"Exit codes: {'; '.join(f'{code.value} {means}' for code, means in MEANINGS.items())}."
 
 
 def exit_of(error: TauluError) -> Exit:

@@ -29,7 +29,8 @@ def run_server(settings: Settings, announce: Callable[[str], None]) -> int:
 
     Raises:
         ConfigError: A table, an adapter's options or the address are wrong; the message says
-            which. No worker is left running.
+            which.
+        TauluError: What else kept a worker from starting. In any case none is left running.
     """
     tables = load_tables(settings.tables)
     with (

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
+from typing import cast
 
-from taulu.model.errors import ConfigError
+from taulu.model.errors import ERRORS_BY_CODE, Internal, TauluError, Unavailable
 from taulu.server.worker import WorkerOptions, run_worker
 from taulu.telemetry import configure_logs
 
@@ -61,7 +62,7 @@ class Supervisor:
         """Start the workers, call `ready`, and return the exit code when all have ended.
 
         Raises:
-            ConfigError: A worker could not start; the others have been ended.
+            TauluError: What kept a worker from starting; the others have been ended.
         """
         configure_logs(self.options.log_level, as_json=self.options.log_json)
         previous = {
@@ -92,10 +93,18 @@ class Supervisor:
             process = context.Process(
                 target=run_worker, args=(self.options, number, theirs, is_first)
             )
-            process.start()
+            try:
+                process.start()
+            except OSError as error:
+                ours.close()
+                theirs.close()
+                raise Unavailable(
+                    f"no process can be started for a worker: {error}; see how many processes "
+                    "and how much memory the server may have"
+                ) from error
             theirs.close()
             started.append(_Worker(number, process, ours))
-        self._workers.extend(started)
+            self._workers.append(started[-1])
         for worker in started:
             self._await_ready(worker)
 
@@ -110,13 +119,14 @@ class Supervisor:
             if self._stopping:
                 return
             if self.clock() > give_up:
-                raise ConfigError(f"a worker did not serve within {within_s:g} s; see its log")
+                raise Unavailable(f"a worker did not serve within {within_s:g} s; see its log")
         try:
-            problem = str(worker.pipe.recv())
+            problem = cast("tuple[str, str] | None", worker.pipe.recv())
         except EOFError:
-            problem = "a worker ended before it served; see its log"
-        if problem:
-            raise ConfigError(problem)
+            raise Internal("a worker ended before it served; see its log") from None
+        if problem is not None:
+            code, message = problem
+            raise ERRORS_BY_CODE[code](message)
 
     def _watch(self) -> int:
         while not self._stopping:
@@ -157,12 +167,12 @@ class Supervisor:
         loss of a worker while a backend is away must not end the others too.
 
         Raises:
-            ConfigError: A worker could not start, and no other serves.
+            TauluError: What kept a worker from starting, where no other serves.
         """
         serving = {worker.number for worker in self._workers}
         try:
             self._start(missing)
-        except ConfigError as error:
+        except TauluError as error:
             if not serving:
                 raise
             _log.error(

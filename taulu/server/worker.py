@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from taulu.gateway import GatewayOptions, open_gateway
-from taulu.model.errors import TauluError
+from taulu.model.errors import Internal, TauluError
 from taulu.model.table import Table
 from taulu.server.cache_service import CacheService, worker_message
 from taulu.server.catalog_service import CatalogService
@@ -49,7 +49,7 @@ class WorkerOptions:
 def run_worker(options: WorkerOptions, number: int, pipe: Connection, is_first: bool) -> None:
     """Serve until SIGTERM, or until the supervisor's end of the pipe closes.
 
-    Sends one message when it serves, empty, or the error that kept it from serving.
+    Sends None when it serves, or code and message of the error that kept it from serving.
 
     Args:
         options: What all workers of the server are told.
@@ -66,10 +66,11 @@ def run_worker(options: WorkerOptions, number: int, pipe: Connection, is_first: 
     except asyncio.CancelledError:
         _log.info("the start was given up", extra={"pid": os.getpid()})
     except TauluError as error:
-        pipe.send(error.message)
+        pipe.send((error.code, error.message))
     except Exception as error:  # noqa: BLE001 - the supervisor must hear of it, whatever it is
         _log.exception("worker failed", extra={"pid": os.getpid()})
-        pipe.send(f"a worker failed to start: {error!r}; its log has the details")
+        said = f"a worker failed to start: {error!r}; its log has the details"
+        pipe.send((Internal.code, said))
 
 
 def _environment(options: WorkerOptions, number: int, is_first: bool) -> Environment:
@@ -111,7 +112,7 @@ async def _serve(options: WorkerOptions, environment: Environment, pipe: Connect
             stop = asyncio.Event()
             loop.add_signal_handler(signal.SIGTERM, stop.set)
             loop.add_reader(pipe.fileno(), stop.set)
-            pipe.send("")
+            pipe.send(None)
             await stop.wait()
             loop.remove_reader(pipe.fileno())
             await transport.drain(options.drain_s)

@@ -6,18 +6,18 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 
+from taulu.cli.exits import Exit
 from taulu_client.sync import SyncClient
+from tests.end_to_end.waiting import PATIENCE_S, until
 from tests.testbed.gateway_process import READY, GatewayProcess
 from tests.testbed.redis_servers import SAFE, RedisServer
 from tests.testbed.server_process import free_port
 
-PATIENCE_S = 60.0
 TABLE = """\
 apiVersion: taulu/v1
 kind: Table
@@ -65,13 +65,6 @@ def launch(tmp_path: Path, redis: RedisServer) -> Generator[Callable[[str], Laun
         process.communicate()
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
-
-
 def test_a_gateway_waits_for_a_backend_that_comes_later(
     launch: Callable[[str], Launched], redis: RedisServer
 ) -> None:
@@ -95,7 +88,7 @@ def test_a_backend_that_does_not_come_ends_the_start_with_its_reason(
     gateway, process = launch("1ms")
     out, _ = process.communicate(timeout=PATIENCE_S)
     (told, line) = gateway.errors().splitlines()
-    assert (process.returncode, out) == (2, "")
+    assert (process.returncode, out) == (Exit.TRY_AGAIN, "")
     assert "trying again for" in told
     assert line.startswith("taulu: Redis cannot be reached")
 

@@ -5,24 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from taulu_client.sync import SyncClient
 from tests.end_to_end.test_gateway import EXAMPLES, PATIENT
+from tests.end_to_end.waiting import until
 from tests.testbed.gateway_process import GatewayProcess
-
-PATIENCE_S = 60.0
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
 
 
 @pytest.fixture

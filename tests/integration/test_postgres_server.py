@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import subprocess
+import time
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import pytest
+from psycopg import OperationalError, connect
 
 from taulu.conformance import ShiftedClock
 from taulu.model import (
@@ -47,6 +51,7 @@ from tests.integration.postgres_parts import (
     write_all,
 )
 from tests.testbed.postgres_server import (
+    CONNECTIONS_MAX,
     HOST,
     PASSWORD,
     PostgresServer,
@@ -298,10 +303,44 @@ async def test_no_error_shows_a_secret(
     assert PASSWORD not in repr(PostgresAdapter.create(postgres.options(), Environment()))
 
 
+async def test_a_server_that_has_no_connection_left_is_told(postgres: PostgresServer) -> None:
+    options = postgres.options()
+    names = {"host": "host", "port": "port", "user": "user", "password": "password"}
+    names["dbname"] = "database"
+    login = {ours: options[theirs] for ours, theirs in names.items()}
+    adapter = PostgresAdapter.create(options, Environment())
+    with ExitStack() as stack:
+        taken = [_taken(stack, login) for _ in range(CONNECTIONS_MAX + 1)]
+        assert not all(taken)
+        with pytest.raises(Unavailable, match="it has no connection left"):
+            await adapter.open()
+    # Sessions end a moment after their connections.
+    give_up = time.monotonic() + 60
+    while _sessions(postgres) > CONNECTIONS_MAX // 2:
+        assert time.monotonic() < give_up
+    await adapter.open()
+    await adapter.close()
+
+
+def _taken(stack: ExitStack, login: dict[str, object]) -> bool:
+    with contextlib.suppress(OperationalError):
+        stack.enter_context(connect(**login))  # type: ignore[arg-type] - made of options
+        return True
+    return False
+
+
+def _sessions(server: PostgresServer) -> int:
+    with contextlib.suppress(subprocess.CalledProcessError):
+        return int(server.psql("SELECT count(*) FROM pg_stat_activity"))
+    return CONNECTIONS_MAX
+
+
 async def test_a_server_that_is_not_there_is_unavailable(postgres: PostgresServer) -> None:
     options = {**postgres.options(), "port": free_port()}
     adapter = PostgresAdapter.create(options, Environment())
-    with pytest.raises(Unavailable, match="could not be made; see that it runs where `host`"):
+    with pytest.raises(
+        Unavailable, match="could not be made: nothing listens there; see that it runs where `host`"
+    ):
         await adapter.open()
     await adapter.close()
 

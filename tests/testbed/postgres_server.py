@@ -23,6 +23,7 @@ HOST = "127.0.0.1"
 USER = "taulu"
 DATABASE = "taulu"
 PASSWORD = "not a secret: loopback only"
+CONNECTIONS_MAX = 60
 _FOLDERS = ["usr/lib/postgresql/*/bin"]
 _PACKAGE = "postgresql"
 _UNPRIVILEGED = "postgres"
@@ -171,7 +172,11 @@ def _server(folder: Path, user: str | None) -> PostgresServer:
     """Return a server on the data of a folder, not started."""
     port = free_port()
     command = [_program("postgres"), "-D", str(folder / "data"), "-p", str(port), "-k", str(folder)]
-    for setting in (f"listen_addresses={HOST}", "max_connections=60", "shared_buffers=64MB"):
+    for setting in (
+        f"listen_addresses={HOST}",
+        f"max_connections={CONNECTIONS_MAX}",
+        "shared_buffers=64MB",
+    ):
         command += ["-c", setting]
     process = ServerProcess(
         "postgres",

@@ -74,6 +74,23 @@ def test_the_advice_on_what_may_pass_fits_what_was_going_on(state: str) -> None:
     assert to_taulu(lasting, "db", START_AGAIN).message == to_taulu(lasting, "db").message
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("FATAL:  the database system is starting up", ": it is starting or stopping;"),
+        ("FATAL:  sorry, too many clients already", ": it has no connection left,"),
+        ("session is read-only", ": it is a standby;"),
+        ("server closed the connection unexpectedly", " could not be made;"),
+    ],
+)
+def test_why_there_is_no_connection_is_told_in_our_own_words(said: str, why: str) -> None:
+    error = OperationalError(f'connection to server at "10.0.0.1", user=me failed: {said}')
+    told = to_taulu(error, "db", START_AGAIN)
+    assert isinstance(told, Unavailable)
+    assert why in told.message
+    assert "10.0.0.1" not in told.message
+
+
 def test_every_rule_can_be_reached() -> None:
     seen: list[str] = []
     for begin, *_ in TABLE:
