@@ -10,11 +10,14 @@ Usage: python3 deploy/setup/make_venv.py FOLDER
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
 import venv
@@ -22,6 +25,9 @@ from pathlib import Path
 
 PYTHON_MIN = (3, 11)
 INDEX = "https://pypi.org/simple"
+RESTS_S = (1, 4, 15)
+"""How long to rest after each try in vain, but for the last."""
+SERVER_ERRORS = 500
 WHEEL_LINK = re.compile(
     r'href="(?P<url>[^"#]*/pip-[0-9.]+-py3-none-any\.whl)#sha256=(?P<sha256>\w+)"'
 )
@@ -48,19 +54,32 @@ def main(folder: Path) -> None:
 def fetch_pip(folder: Path) -> Path:
     """Download the newest stable wheel of pip, check its hash, and return its path."""
     index = os.environ.get("PIP_INDEX_URL", INDEX).rstrip("/") + "/pip/"
-    with urllib.request.urlopen(index, timeout=60) as page:
-        links = list(WHEEL_LINK.finditer(page.read().decode()))
+    links = list(WHEEL_LINK.finditer(read(index).decode()))
     if not links:
         sys.exit(f"no wheel of pip is listed at {index}; set PIP_INDEX_URL to a package index")
     newest = max(links, key=lambda link: version_of(link["url"]))
     url = urllib.parse.urljoin(index, newest["url"])
-    with urllib.request.urlopen(url, timeout=60) as reply:
-        data = reply.read()
+    data = read(url)
     if hashlib.sha256(data).hexdigest() != newest["sha256"]:
         sys.exit(f"{url} does not have the hash that the index gives; nothing was installed")
     wheel = folder / url.rpartition("/")[2]
     wheel.write_bytes(data)
     return wheel
+
+
+def read(url: str) -> bytes:
+    """Return what lies at an address; an index that does not answer is asked again."""
+    for rest_s in RESTS_S:
+        try:
+            with urllib.request.urlopen(url, timeout=60) as reply:
+                return reply.read()
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, urllib.error.HTTPError) and error.code < SERVER_ERRORS:
+                raise
+            sys.stderr.write(f"{url}: {error}; trying again in {rest_s} s\n")
+            time.sleep(rest_s)
+    with urllib.request.urlopen(url, timeout=60) as reply:
+        return reply.read()
 
 
 def version_of(url: str) -> tuple[int, ...]:

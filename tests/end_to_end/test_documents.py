@@ -52,11 +52,12 @@ def test_the_code_on_a_page_runs(page: str, tmp_path: Path) -> None:
     gateway = GatewayProcess(tmp_path / "gateway", [*own, *examples]).start()
     try:
         for code in programs:
+            patient = f'"{gateway.address}", timeout_s=60'
             done = subprocess.run(
-                [sys.executable, "-c", code.replace("127.0.0.1:7600", gateway.address)],
+                [sys.executable, "-c", code.replace('"127.0.0.1:7600"', patient)],
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=300,
                 check=False,
             )
             assert done.returncode == 0, done.stderr

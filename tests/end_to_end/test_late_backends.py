@@ -51,7 +51,8 @@ def launch(tmp_path: Path, redis: RedisServer) -> Generator[Callable[[str], Laun
     started: list[subprocess.Popen[str]] = []
 
     def start(wait: str) -> Launched:
-        settings = f"start_wait: {wait}\nstorage: {json.dumps(storage)}"
+        # A worker that does not end by itself is not killed within a test.
+        settings = f"start_wait: {wait}\ndrain: 10m\nstorage: {json.dumps(storage)}"
         gateway = GatewayProcess(
             tmp_path / "gateway", [table], workers=2, settings=settings, port=free_port()
         )
@@ -102,4 +103,5 @@ def test_a_start_that_waits_is_given_up_when_asked(
     process.send_signal(number)
     out, _ = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (0, "")
+    assert "killing it" not in gateway.errors()
     assert "Traceback" not in gateway.errors()

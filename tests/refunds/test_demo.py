@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from taulu_client.sync import SyncClient
 from tests.testbed.gateway_process import GatewayProcess
 
@@ -19,11 +21,12 @@ def refunds(*arguments: str) -> subprocess.CompletedProcess:
         [sys.executable, "-m", "taulu_refunds", *arguments],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=1_500,
         check=False,
     )
 
 
+@pytest.mark.timeout(2_000)
 def test_the_loop_passes_its_checks_and_the_verifier_notices_tampering(tmp_path: Path) -> None:
     # The data is kept where `make demo` keeps it, so that it is fetched once.
     folder = tmp_path / "build"
@@ -48,7 +51,7 @@ def test_the_loop_passes_its_checks_and_the_verifier_notices_tampering(tmp_path:
     verify = ("verify", "--address", gateway.address, "--folder", str(folder), *SMALL)
     try:
         assert refunds(*verify).returncode == 0
-        with SyncClient(gateway.address) as client:
+        with SyncClient(gateway.address, timeout_s=60) as client:
             decisions = client.table("refunds.decisions")
             row = next(item.row for item in decisions.scan() if item.row["amount_cents"])
             key = {n: row[n] for n in ("customer_id", "year", "decided_at", "claim_id")}

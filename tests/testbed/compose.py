@@ -32,7 +32,9 @@ class Project:
         self, *words: str, seconds_max: float = CALL_S_MAX, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run one command of Compose; fail with what it said when it fails."""
-        given = {**os.environ, **self.engine.environment, **self.variables}
+        # Version 1 gives up calls by itself.
+        patient = {"COMPOSE_HTTP_TIMEOUT": f"{UP_S_MAX:.0f}"}
+        given = {**os.environ, **patient, **self.engine.environment, **self.variables}
         done = subprocess.run(
             [*self.command, "--project-name", self.name, "--file", str(FILE), *words],
             check=False,

@@ -108,7 +108,9 @@ class GatewayProcess:
         self.process.wait(DEATH_S_MAX)
         for end in ends:
             # A worker that waits for its disk has the port and the store until then.
-            assert select.select([end], [], [], DEATH_S_MAX)[0], "a worker outlived its kill"
+            poller = select.poll()
+            poller.register(end, select.POLLIN)
+            assert poller.poll(DEATH_S_MAX * 1_000), "a worker outlived its kill"
             os.close(end)
         self._forget()
 

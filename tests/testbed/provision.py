@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +23,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "build" / "servers"
 """What was fetched stays here for the next run."""
+_FETCHES_MAX = 3
+"""How often Maven is asked; it keeps what it has fetched."""
 INSTALL_S_MAX = 600.0
 
 
@@ -51,10 +53,9 @@ def program(name: str, package: str, folders: Sequence[str] = ()) -> Path:
         package: The Debian package that has it.
         folders: Where to look besides PATH, as glob patterns from the root folder.
     """
-    found = _find(name, folders)
-    if found is None:
-        with one_at_a_time("apt"):
-            found = _find(name, folders) or _install(name, package, folders)
+    # What another process is installing may be there before it is of use.
+    with one_at_a_time("apt"):
+        found = _find(name, folders) or _install(name, package, folders)
     if found is None:
         absent(name, f"install the package {package}")
     return found
@@ -76,29 +77,23 @@ def _numbers_in(path: Path) -> list[int]:
 def _install(name: str, package: str, folders: Sequence[str]) -> Path | None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return None
-    _apt_update()
+    with suppress(subprocess.SubprocessError):
+        _apt_update()
     # Another process may be installing something else.
     patient = ["-o", f"DPkg::Lock::Timeout={INSTALL_S_MAX:.0f}"]
     install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *patient, package]
-    subprocess.run(
-        install,
-        check=False,
-        capture_output=True,
-        timeout=INSTALL_S_MAX,
-        env={
-            **os.environ,
-            "DEBIAN_FRONTEND": "noninteractive",
-            # The tests start their own servers; those of the packages stay down.
-            "RUNLEVEL": "1",
-        },
-    )
+    # The tests start their own servers; those of the packages stay down.
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(install, check=False, capture_output=True, timeout=INSTALL_S_MAX, env=quiet)
     return _find(name, folders)
 
 
 @functools.cache
 def _apt_update() -> None:
+    """Refresh the lists of packages, once per process unless it fails."""
     update = ["apt-get", "update", "-q"]
-    subprocess.run(update, check=False, capture_output=True, timeout=INSTALL_S_MAX)
+    subprocess.run(update, check=True, capture_output=True, timeout=INSTALL_S_MAX)
 
 
 def java() -> Path:
@@ -123,6 +118,8 @@ def class_path(artifact: str, version: str) -> str:
 
 def _fetch(group: str, name: str, version: str, folder: Path) -> None:
     maven = program("mvn", "maven")
+    # Maven takes what a run left that was ended in the middle for whole.
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pom.xml").write_text(
         "<project><modelVersion>4.0.0</modelVersion><groupId>taulu</groupId>"
@@ -132,9 +129,14 @@ def _fetch(group: str, name: str, version: str, folder: Path) -> None:
     )
     command = [str(maven), "-q", "-B", "-f", str(folder / "pom.xml")]
     command += ["dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=INSTALL_S_MAX
-    )
-    if done.returncode:
-        absent(f"{group}:{name}:{version}", f"mvn said: {done.stdout[-500:]}{done.stderr[-500:]}")
+    said = ""
+    for _ in range(_FETCHES_MAX):
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=INSTALL_S_MAX
+        )
+        said = f"{done.stdout[-500:]}{done.stderr[-500:]}"
+        if done.returncode == 0:
+            break
+    else:
+        absent(f"{group}:{name}:{version}", f"mvn said: {said}")
     (folder / "complete").touch()

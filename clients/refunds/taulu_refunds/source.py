@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import shutil
 import sys
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,16 @@ def pip_commands() -> list[list[str]]:
 
 async def _download(folder: Path) -> None:
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    options = ["download", "--no-deps", "--only-binary=:all:", "--quiet", "--dest", str(folder)]
+    # It is put into its place whole: another run may look for it, and this one may be ended.
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        await _download_with_pip(Path(scratch), folder)
+        wheel = _cached(Path(scratch))
+        if wheel is not None:
+            wheel.replace(folder / wheel.name)
+
+
+async def _download_with_pip(scratch: Path, folder: Path) -> None:
+    options = ["download", "--no-deps", "--only-binary=:all:", "--quiet", "--dest", str(scratch)]
     said = ""
     for command in pip_commands():
         process = await asyncio.create_subprocess_exec(

@@ -105,13 +105,13 @@ async def put(gateway: Gateway, name: str, count: int = 1) -> None:
     for n in range(count):
         token = IdempotencyToken(CLOCK.now_us(), f"nonce-{name}-{n}")
         unit = WriteUnit((Put(Key((f"user-{n}",)), {"name": name}),), token)
-        got = await gateway(WriteRows(USERS.full_name, (unit,)), Context(CLOCK.monotonic() + 5))
+        got = await gateway(WriteRows(USERS.full_name, (unit,)), Context(CLOCK.monotonic() + 60))
         assert not hasattr(got.outcomes[0], "error"), got
 
 
 async def name_at(gateway: Gateway, n: int = 0) -> object:
     operation = GetRows(USERS.full_name, (Key((f"user-{n}",)),), (), Consistency(Level.EVENTUAL))
-    (row,) = (await gateway(operation, Context(CLOCK.monotonic() + 5))).outcomes
+    (row,) = (await gateway(operation, Context(CLOCK.monotonic() + 60))).outcomes
     assert isinstance(row, Row)
     return row.columns["name"]
 

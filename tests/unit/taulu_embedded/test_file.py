@@ -56,7 +56,10 @@ async def test_a_second_server_on_the_same_file_is_refused_with_its_process(tmp_
         pass
 
 
-async def test_a_server_that_is_just_ending_is_waited_for(tmp_path: Path) -> None:
+async def test_a_server_that_is_just_ending_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taulu_embedded.lock._WAIT_S_MAX", 60.0)
     path = tmp_path / "taulu.db"
     async with asyncio.TaskGroup() as group, opened(path):
         starting = group.create_task(opened_once(path, "two"))
