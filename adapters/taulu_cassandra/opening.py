@@ -20,7 +20,7 @@ AGREEMENT_S_MAX = 30.0
 HEARD_S_MAX = 5.0
 """How long to wait for nodes that have not heard of a table which another gateway made."""
 _REST_S = 0.2
-_START_AGAIN = "see that all nodes are up, and start the gateway again"
+_AT_START = "see that all nodes are up"
 
 _FIND_TABLE = (
     "SELECT comment FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
@@ -52,7 +52,7 @@ def open_table(session: Session, layout: Layout, settings: CassandraSettings) ->
             details={"table": table.full_name},
         ) from error
     except DRIVER_ERRORS as error:
-        raise read_error(error, table.full_name, _START_AGAIN) from error
+        raise read_error(error, table.full_name, _AT_START) from error
 
 
 def _make(session: Session, layout: Layout, settings: CassandraSettings) -> None:

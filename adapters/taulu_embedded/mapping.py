@@ -145,7 +145,7 @@ def not_prepared(table: str, path: Path, error: TauluError) -> Contention:
     """Return the error of a table that could not be described while others wrote."""
     return Contention(
         f"table {table} could not be prepared, for {path} was being written by others all the "
-        "time; see which processes have it open, and start the server again",
+        "time; see which processes have it open",
         details={"file": str(path), "reason": error.message},
     )
 

@@ -18,7 +18,7 @@ SQLITE_MIN = (3, 51, 3)
 _SETUP_WAIT_MS = 10_000
 """How long opening waits for another process that is making the same file."""
 _WAL_BYTES_KEPT = 64 * 1024 * 1024
-_START_AGAIN = "see which processes have it open, and start the server again"
+_AT_START = "see which processes have it open"
 _MODES = {Durability.FULL: "FULL", Durability.NORMAL: "NORMAL"}
 
 
@@ -95,7 +95,7 @@ def open_writer(settings: EmbeddedSettings) -> Connection:
     try:
         connection = Connection(settings.path, read_only=False)
     except DriverError as error:
-        raise to_taulu(error, settings.path, _START_AGAIN) from error
+        raise to_taulu(error, settings.path, _AT_START) from error
     try:
         connection.wait_for_locks(_SETUP_WAIT_MS)
         _check_or_make_format(connection, settings.path)
@@ -107,7 +107,7 @@ def open_writer(settings: EmbeddedSettings) -> Connection:
         ) from error
     except DriverError as error:
         connection.close()
-        raise to_taulu(error, settings.path, _START_AGAIN) from error
+        raise to_taulu(error, settings.path, _AT_START) from error
     except BaseException:
         connection.close()
         raise
@@ -120,7 +120,7 @@ def open_reader(path: Path) -> Connection:
         connection = Connection(path, read_only=True)
         connection.wait_for_locks(_SETUP_WAIT_MS)
     except DriverError as error:
-        raise to_taulu(error, path, _START_AGAIN) from error
+        raise to_taulu(error, path, _AT_START) from error
     return connection
 
 

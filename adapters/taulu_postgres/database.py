@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from taulu.model import Clock, ConfigError, DeadlineExceeded, Table, TauluError, Unavailable
 from taulu_postgres._driver import Call, DriverError, SqlRow
 from taulu_postgres.dialect import Dialect
-from taulu_postgres.mapping import SEND_AGAIN, START_AGAIN, is_conflict, is_lost, to_taulu
+from taulu_postgres.mapping import AT_START, SEND_AGAIN, is_conflict, is_lost, to_taulu
 from taulu_postgres.names import Names
 from taulu_postgres.pool import Pool, PoolLimits
 from taulu_postgres.preparing import Preparation
@@ -68,7 +68,7 @@ class Database:
             ConfigError: It lets the user not in, or cannot hold every string.
         """
         deadline = self._clock.monotonic() + self._connect_s_max
-        (rows,) = await self.read([_SETTINGS], deadline, START_AGAIN)
+        (rows,) = await self.read([_SETTINGS], deadline, AT_START)
         found: dict[str, str] = dict(rows)
         encoding = found.get("server_encoding", ENCODING)
         if encoding != ENCODING:
@@ -129,9 +129,9 @@ class Database:
                     work = Preparation(connection, self._names, self.dialect, left_s)
                     return await work.prepare(table, window_us)
             except TimeoutError as error:
-                raise self.too_late(START_AGAIN) from error
+                raise self.too_late(AT_START) from error
             except DriverError as error:
-                last = to_taulu(error, self.place, START_AGAIN)
+                last = to_taulu(error, self.place, AT_START)
                 if not (is_lost(error) or is_conflict(error)):
                     raise last from error
             await asyncio.sleep(_REST_S * (turn + 1))

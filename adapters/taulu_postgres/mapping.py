@@ -22,7 +22,7 @@ _DOWN_RETRY_S = 1.0
 
 SEND_AGAIN = "; send the request again"
 """What to do about what may pass, where a request was sent."""
-START_AGAIN = "; see that it runs where `host` and `port` say, and start the gateway again"
+AT_START = "; see that it runs where `host` and `port` say"
 """What to do about it where a gateway starts."""
 
 _Rule = tuple[str, type[TauluError], str, float | None]

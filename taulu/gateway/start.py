@@ -41,5 +41,5 @@ async def until_there(
                 raise
             if error.message != told:
                 told = error.message
-                _log.warning("%s: %s; trying again for %.0f s", what, told, give_up - now)
+                _log.warning("waiting up to %.0f s for %s: %s", give_up - now, what, told)
         await asyncio.sleep(_REST_S)

@@ -70,8 +70,8 @@ def test_a_gateway_waits_for_a_backend_that_comes_later(
     launch: Callable[[str], Launched], redis: RedisServer
 ) -> None:
     gateway, process = launch("10m")
-    until(lambda: "trying again for 600 s" in gateway.errors())
-    assert "storage cache: Redis cannot be reached" in gateway.errors()
+    until(lambda: "waiting up to 600 s for storage cache" in gateway.errors())
+    assert "Redis cannot be reached" in gateway.errors()
     redis.start()
     assert process.stdout is not None
     ready = READY.match(process.stdout.readline())
@@ -90,7 +90,7 @@ def test_a_backend_that_does_not_come_ends_the_start_with_its_reason(
     out, _ = process.communicate(timeout=PATIENCE_S)
     (told, line) = gateway.errors().splitlines()
     assert (process.returncode, out) == (Exit.TRY_AGAIN, "")
-    assert "trying again for" in told
+    assert "waiting up to" in told
     assert line.startswith("taulu: Redis cannot be reached")
 
 
@@ -99,7 +99,7 @@ def test_a_start_that_waits_is_given_up_when_asked(
     launch: Callable[[str], Launched], number: signal.Signals
 ) -> None:
     gateway, process = launch("10m")
-    until(lambda: "trying again" in gateway.errors())
+    until(lambda: "waiting up to" in gateway.errors())
     process.send_signal(number)
     out, _ = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (0, "")

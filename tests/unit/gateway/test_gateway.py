@@ -147,7 +147,7 @@ async def test_a_backend_that_comes_late_is_waited_for_and_the_log_says_so(
         pass
     assert Probe.made[0].events[:4] == ["open", "open", "open", "shop.orders"]
     (line,) = [record.message for record in caplog.records]
-    assert line == "storage embedded: nobody answers; trying again for 20 s"
+    assert line == "waiting up to 20 s for storage embedded: nobody answers"
 
 
 async def test_a_table_that_cannot_be_prepared_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch):

@@ -66,8 +66,8 @@ def test_each_error_of_the_driver_is_one_of_ours(
 @pytest.mark.parametrize("error", [OperationTimedOut(), ConnectionShutdown("x")])
 def test_the_advice_on_an_answer_that_never_came_fits_what_was_going_on(error: Exception) -> None:
     assert "; send again (Cassandra: " in read_error(error, "a.b").message
-    at_start = read_error(error, "a.b", "start the gateway again").message
-    assert "; start the gateway again (Cassandra: " in at_start
+    at_start = read_error(error, "a.b", "see that all nodes are up").message
+    assert "; see that all nodes are up (Cassandra: " in at_start
     assert "send" not in at_start
 
 

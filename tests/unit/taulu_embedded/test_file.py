@@ -240,7 +240,7 @@ async def test_a_file_that_others_write_all_the_time_is_told_as_such_at_the_star
             with pytest.raises(Contention) as refused:
                 await adapter.prepare(ITEMS)
     assert "could not be prepared" in refused.value.message
-    assert "start the server again" in refused.value.message
+    assert "see which processes have it open" in refused.value.message
     assert "send" not in refused.value.message
 
 

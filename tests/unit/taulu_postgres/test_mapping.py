@@ -17,7 +17,7 @@ from taulu.model import (
     Unavailable,
 )
 from taulu_postgres.mapping import (
-    START_AGAIN,
+    AT_START,
     TABLE,
     is_about_data,
     is_conflict,
@@ -66,12 +66,12 @@ def test_each_sqlstate_is_its_error(state: str, expected: type[TauluError]) -> N
 def test_the_advice_on_what_may_pass_fits_what_was_going_on(state: str) -> None:
     error = errors.lookup(state)("x")
     assert "; send the request again (SQLSTATE" in to_taulu(error, "db").message
-    at_start = to_taulu(error, "db", START_AGAIN).message
-    assert "start the gateway again" in at_start
+    at_start = to_taulu(error, "db", AT_START).message
+    assert "see that it runs" in at_start
     assert "send" not in at_start
     assert "send" not in to_taulu(error, "db", advice="").message
     lasting = errors.lookup("42501")("x")
-    assert to_taulu(lasting, "db", START_AGAIN).message == to_taulu(lasting, "db").message
+    assert to_taulu(lasting, "db", AT_START).message == to_taulu(lasting, "db").message
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_advice_on_what_may_pass_fits_what_was_going_on(state: str) -> None:
 )
 def test_why_there_is_no_connection_is_told_in_our_own_words(said: str, why: str) -> None:
     error = OperationalError(f'connection to server at "10.0.0.1", user=me failed: {said}')
-    told = to_taulu(error, "db", START_AGAIN)
+    told = to_taulu(error, "db", AT_START)
     assert isinstance(told, Unavailable)
     assert why in told.message
     assert "10.0.0.1" not in told.message
