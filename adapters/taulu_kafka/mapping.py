@@ -37,9 +37,10 @@ _REFUSED: dict[str, _Rule] = {
     "CLUSTER_AUTHORIZATION_FAILED": (ConfigError, "may not be written with these credentials"),
     "POLICY_VIOLATION": (ConfigError, "breaks a policy of the cluster"),
     "INVALID_CONFIG": (ConfigError, "was given a setting that the cluster refuses"),
+    # Brokers that start with the gateway are not counted before they have joined.
     "INVALID_REPLICATION_FACTOR": (
-        ConfigError,
-        "cannot have that many replicas: set `replication` to what the cluster has",
+        Unavailable,
+        "is to have more replicas than brokers have joined: lower `replication`",
     ),
     "_INVALID_ARG": (ConfigError, "was refused a setting by the driver"),
 }

@@ -34,7 +34,7 @@ from taulu.model import (
     WriteOutcomeUnknown,
 )
 from taulu.spi import Environment
-from taulu_kafka import KafkaAdapter, examination
+from taulu_kafka import KafkaAdapter, examination, topics
 from tests.integration.kafka_parts import (
     TABLE,
     TIMEOUT_S,
@@ -149,6 +149,17 @@ async def test_records_that_kafka_deleted_are_out_of_range(kafka_broker: KafkaCl
         assert refused.value.details == {"earliest": "40", "end": "50"}
         assert [one.offset for one in await read_all(adapter)] == list(range(40, 50))
         assert (await read(adapter, FromOffset(40), records_max=1)).records[0].offset == 40
+
+
+async def test_a_topic_for_more_brokers_than_have_joined_is_waited_for_and_told(
+    kafka_broker: KafkaCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topics, "_SETTLE_S_MAX", 1.0)
+    wide = replace(TABLE, options={"replication": 3})
+    with pytest.raises(Unavailable, match="more replicas than brokers have joined") as refused:
+        async with opened(kafka_broker.bootstrap, fresh_prefix(), table=wide):
+            pass
+    assert "start the brokers" in refused.value.message
 
 
 async def test_a_topic_that_was_deleted_does_not_come_back_with_the_clusters_defaults(

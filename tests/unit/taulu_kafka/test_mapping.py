@@ -58,7 +58,7 @@ def test_nothing_is_sure_of_what_ended_the_producer() -> None:
         ("UNKNOWN_TOPIC_OR_PART", Unavailable),
         ("SOMETHING_NEW", Unavailable),
         ("SASL_AUTHENTICATION_FAILED", ConfigError),
-        ("INVALID_REPLICATION_FACTOR", ConfigError),
+        ("INVALID_REPLICATION_FACTOR", Unavailable),
     ],
 )
 def test_what_fails_without_a_write_is_no_unknown_outcome(
