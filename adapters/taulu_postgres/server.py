@@ -10,6 +10,14 @@ from taulu_postgres.dialect import COCKROACH, POSTGRES, Dialect, dialect_of
 from taulu_postgres.settings import ADAPTER_NAME, DialectName, PostgresSettings
 
 VERSION = Call("SELECT version()")
+_KEPT_ALIVE: Mapping[str, str | int] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""A server that is gone without a word costs no call a minute later: the system's own defaults
+would keep its connections for two hours. A dsn may say otherwise."""
 
 
 class Server:
@@ -56,7 +64,7 @@ def _options(settings: PostgresSettings, replica: str) -> Mapping[str, str | int
     own: dict[str, str | int] = {"host": host} if host else {"target_session_attrs": "read-write"}
     if port:
         own["port"] = int(port)
-    return {**_given(settings), **own}
+    return {**_KEPT_ALIVE, **_given(settings), **own}
 
 
 def _given(settings: PostgresSettings) -> Mapping[str, str | int]:

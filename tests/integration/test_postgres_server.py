@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Generator
@@ -301,6 +303,23 @@ async def test_no_error_shows_a_secret(
         shown = f"{refused.value!r}{refused.value.details}{findings}{adapter._settings!r}"
         assert secret not in shown + caplog.text
     assert PASSWORD not in repr(PostgresAdapter.create(postgres.options(), Environment()))
+
+
+@pytest.mark.parametrize(("given", "kept_ms"), [("", 60_000), ("?tcp_user_timeout=9000", 9_000)])
+async def test_idle_connections_to_a_server_that_is_gone_are_given_up(
+    postgres: PostgresServer, given: str, kept_ms: int
+) -> None:
+    options = postgres.options()
+    dsn = f"postgresql://{options['host']}:{options['port']}/{given}"
+    login = {name: options[name] for name in ("user", "password", "database")}
+    adapter = PostgresAdapter.create({"dsn": dsn, **login}, Environment())
+    await adapter.open()
+    async with adapter._database.pool.connection(time.monotonic() + 60) as connection:
+        number = connection._connection.pgconn.socket
+        with socket.socket(fileno=os.dup(number)) as kept:
+            assert kept.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == kept_ms
+            assert kept.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+    await adapter.close()
 
 
 async def test_a_server_that_has_no_connection_left_is_told(postgres: PostgresServer) -> None:
