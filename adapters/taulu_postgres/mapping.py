@@ -22,7 +22,7 @@ _DOWN_RETRY_S = 1.0
 
 SEND_AGAIN = "; send the request again"
 """What to do about what may pass, where a request was sent."""
-AT_START = "; see that it runs where `host` and `port` say"
+AT_START = "; see that it is started where `host` and `port` say"
 """What to do about it where a gateway starts."""
 
 _Rule = tuple[str, type[TauluError], str, float | None]

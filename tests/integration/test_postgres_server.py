@@ -358,7 +358,7 @@ async def test_a_server_that_is_not_there_is_unavailable(postgres: PostgresServe
     options = {**postgres.options(), "port": free_port()}
     adapter = PostgresAdapter.create(options, Environment())
     with pytest.raises(
-        Unavailable, match="could not be made: nothing listens there; see that it runs where `host`"
+        Unavailable, match="nothing listens there; see that it is started where `host`"
     ):
         await adapter.open()
     await adapter.close()
@@ -375,7 +375,7 @@ async def test_a_server_that_dies_while_tables_are_prepared_is_to_be_started(
                 await adapter.prepare(items)
         finally:
             postgres.start()
-    assert "see that it runs" in refused.value.message
+    assert "see that it is started" in refused.value.message
     assert "send" not in refused.value.message
 
 

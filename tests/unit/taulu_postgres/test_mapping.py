@@ -67,7 +67,7 @@ def test_the_advice_on_what_may_pass_fits_what_was_going_on(state: str) -> None:
     error = errors.lookup(state)("x")
     assert "; send the request again (SQLSTATE" in to_taulu(error, "db").message
     at_start = to_taulu(error, "db", AT_START).message
-    assert "see that it runs" in at_start
+    assert "see that it is started" in at_start
     assert "send" not in at_start
     assert "send" not in to_taulu(error, "db", advice="").message
     lasting = errors.lookup("42501")("x")
