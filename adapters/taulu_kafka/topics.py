@@ -130,9 +130,10 @@ def _there(admin: Admin, plan: TopicPlan) -> tuple[Mapping[int, PartitionState],
         Unavailable: That cannot be said yet; ask again.
     """
     try:
-        if plan.name not in admin.cluster(_REQUEST_S).topics:
+        partitions = admin.cluster(_REQUEST_S).topics.get(plan.name)
+        if partitions is None:
             _create(admin, plan)
-        partitions = admin.cluster(_REQUEST_S).topics.get(plan.name, {})
+            partitions = admin.cluster(_REQUEST_S).topics.get(plan.name)
         if partitions and all(state.leader >= 0 for state in partitions.values()):
             return partitions, admin.configs(plan.name, _REQUEST_S)
     except DriverError as error:

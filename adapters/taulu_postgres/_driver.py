@@ -53,7 +53,6 @@ _REFUSALS = (
 )
 _TROUBLES = {
     "the database system is": "it is starting or stopping",
-    "not yet accepting connections": "it is starting",
     "too many clients": "it has no connection left, see max_connections",
     "connection slots are reserved": "it has no connection left, see max_connections",
     "too many connections for": "it has no connection left for this user or database",

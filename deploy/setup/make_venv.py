@@ -69,17 +69,18 @@ def fetch_pip(folder: Path) -> Path:
 
 def read(url: str) -> bytes:
     """Return what lies at an address; an index that does not answer is asked again."""
-    for rest_s in RESTS_S:
+    rests = iter(RESTS_S)
+    while True:
         try:
             with urllib.request.urlopen(url, timeout=60) as reply:
                 return reply.read()
         except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, urllib.error.HTTPError) and error.code < SERVER_ERRORS:
+            is_final = isinstance(error, urllib.error.HTTPError) and error.code < SERVER_ERRORS
+            rest_s = next(rests, None)
+            if is_final or rest_s is None:
                 raise
             sys.stderr.write(f"{url}: {error}; trying again in {rest_s} s\n")
             time.sleep(rest_s)
-    with urllib.request.urlopen(url, timeout=60) as reply:
-        return reply.read()
 
 
 def version_of(url: str) -> tuple[int, ...]:

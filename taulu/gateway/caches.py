@@ -80,18 +80,16 @@ async def open_room(
             carrier.open()
             stack.callback(carrier.close)
             me = member_name(environment.worker)
-            channel = room.local_channel = _channel(room, carrier, me, skew_s=0.0)
-            await channel.open()
-            stack.push_async_callback(channel.close)
+            room.local_channel = await _opened(stack, room, carrier, me, skew_s=0.0)
         if shared is not None:
             room.shared = shared.shared_cache()
         if room.shared is not None:
             me = f"{environment.server_id}-{environment.worker}"
             carrier = room.shared.carrier
-            channel = _channel(room, carrier, me, skew_s=options.clock_skew_s)
-            await until_there("cache", channel.open, start_wait_s, room.clock)
-            stack.push_async_callback(channel.close)
-            room.shared_channel = channel
+            skew_s = options.clock_skew_s
+            room.shared_channel = await _opened(
+                stack, room, carrier, me, skew_s=skew_s, start_wait_s=start_wait_s
+            )
         yield room
 
 
@@ -105,10 +103,21 @@ async def _tasks() -> AsyncGenerator[asyncio.TaskGroup]:
         raise group.exceptions[0] from None
 
 
-def _channel(room: CacheRoom, carrier: Carrier, me: str, *, skew_s: float) -> Channel:
+async def _opened(
+    stack: AsyncExitStack,
+    room: CacheRoom,
+    carrier: Carrier,
+    me: str,
+    *,
+    skew_s: float,
+    start_wait_s: float = 0.0,
+) -> Channel:
     options = ChannelOptions(room.options.beat_s, skew_s, room.options.forget_s)
     epoch = secrets.randbits(62) + 1
-    return Channel(me, epoch, carrier, room.clock, options, room.on_news, room.run)
+    channel = Channel(me, epoch, carrier, room.clock, options, room.on_news, room.run)
+    await until_there("cache", channel.open, start_wait_s, room.clock)
+    stack.push_async_callback(channel.close)
+    return channel
 
 
 @dataclass(frozen=True, slots=True)

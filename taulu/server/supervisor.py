@@ -103,8 +103,9 @@ class Supervisor:
                     "and how much memory the server may have"
                 ) from error
             theirs.close()
-            started.append(_Worker(number, process, ours))
-            self._workers.append(started[-1])
+            worker = _Worker(number, process, ours)
+            started.append(worker)
+            self._workers.append(worker)
         for worker in started:
             self._await_ready(worker)
 
