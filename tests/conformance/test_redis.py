@@ -13,14 +13,11 @@ from taulu.model import Table
 from taulu.spi import Capabilities, Environment
 from taulu_redis import RedisAdapter
 from tests.conformance.adapters import direct, through_gateway
-from tests.testbed.redis_servers import FAILOVER_MS, ClusterSet, SentinelSet, Standalone
+from tests.testbed.redis_servers import PATIENT, ClusterSet, SentinelSet, Standalone, calm
 
 pytestmark = pytest.mark.xdist_group("redis")
 
 Options = dict[str, object]
-PATIENT: Options = {"replication_timeout_s": 15.0}
-"""A busy machine is no fault; what a replica costs that is lost, the fault tests show."""
-CALM_MS = 120_000
 
 
 def capabilities_with(options: Options) -> Capabilities:
@@ -64,20 +61,15 @@ class TestRedisGateway(ConformanceSuite):
 
 @pytest.fixture(scope="class")
 def calm_sentinel(redis_sentinel: SentinelSet) -> Generator[SentinelSet]:
-    """Yield servers of which none takes over just because another is busy."""
-    redis_sentinel.wait_whole()
-    redis_sentinel.fail_over_after(CALM_MS)
-    yield redis_sentinel
-    redis_sentinel.fail_over_after(FAILOVER_MS)
+    # A busy machine is no fault; what a lost server costs, the fault tests show.
+    with calm(redis_sentinel):
+        yield redis_sentinel
 
 
 @pytest.fixture(scope="class")
 def calm_cluster(redis_cluster: ClusterSet) -> Generator[ClusterSet]:
-    """Yield servers of which none takes over just because another is busy."""
-    redis_cluster.wait_whole()
-    redis_cluster.fail_over_after(CALM_MS)
-    yield redis_cluster
-    redis_cluster.fail_over_after(FAILOVER_MS)
+    with calm(redis_cluster):
+        yield redis_cluster
 
 
 class TestRedisSentinel(ConformanceSuite):

@@ -53,9 +53,7 @@ def launch(tmp_path: Path, redis: RedisServer) -> Generator[Callable[[str], Laun
     def start(wait: str) -> Launched:
         # A worker that does not end by itself is not killed within a test.
         settings = f"start_wait: {wait}\ndrain: 10m\nstorage: {json.dumps(storage)}"
-        gateway = GatewayProcess(
-            tmp_path / "gateway", [table], workers=2, settings=settings, port=free_port()
-        )
+        gateway = GatewayProcess(tmp_path / "gateway", [table], workers=2, settings=settings)
         started.append(gateway.launch())
         return gateway, started[0]
 

@@ -19,7 +19,6 @@ from tests.faults.tables import FaultTables, fault_tables
 from tests.faults.workload import Expect, Fault, Steps
 from tests.testbed.gateway_process import GatewayProcess
 from tests.testbed.proxy import Proxy
-from tests.testbed.server_process import free_port
 from tests.testbed.table_yaml import as_yaml
 
 TABLES: FaultTables = fault_tables(EmbeddedAdapter.capabilities)
@@ -55,7 +54,7 @@ async def behind_a_proxy(
     described.write_text("---\n".join(as_yaml(table) for table in TABLES.all()))
     store = f"{{{STORAGE}: {{adapter: embedded, path: taulu.db}}}}"
     settings = f"storage: {store}"
-    gateway = GatewayProcess(folder, [described], settings=settings, port=free_port()).start()
+    gateway = GatewayProcess(folder, [described], settings=settings).start()
     try:
         host, _, port = gateway.address.rpartition(":")
         with Proxy((host, int(port))) as proxy:

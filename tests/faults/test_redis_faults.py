@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import wraps
 
@@ -41,12 +41,12 @@ from tests.integration.patience import patiently
 from tests.testbed.proxy import Proxy
 from tests.testbed.redis_proxies import behind_proxies
 from tests.testbed.redis_servers import (
-    FAILOVER_MS,
     ClusterSet,
     RedisServer,
     SentinelSet,
     Standalone,
     call,
+    calm,
     info,
     wait_until,
 )
@@ -54,7 +54,6 @@ from tests.testbed.redis_servers import (
 pytestmark = pytest.mark.xdist_group("redis")
 
 PACE = Pace(healthy_s=1.0)
-NEVER_MS = 600_000
 SLOW_S = 0.15
 RECOVERY_S = 120.0
 """A sentinel looks every 10 s for a primary of old that it has to make a replica, and does nothing
@@ -175,20 +174,16 @@ async def test_a_primary_behind_sentinel_keeps_its_promises_under(
     fault: Break, serves: bool, extent: str, work: Work, redis_sentinel: SentinelSet
 ) -> None:
     """One node is the primary; a majority is the primary and a replica."""
-    redis_sentinel.wait_whole()
-    primary = redis_sentinel.primary()
-    others = [server for server in redis_sentinel.servers if server is not primary]
-    hit = [primary] if extent == "one node" else [primary, others[0]]
-    if fault in {kill, pause}:
-        fault = until(fault, "a failover", lambda: redis_sentinel.primary() not in hit)
-    elif fault in {silence, cut}:
-        # Only the clients' way to it is hurt: no sentinel is to think otherwise.
-        redis_sentinel.fail_over_after(NEVER_MS)
-    ground = Ground("sentinel", redis_sentinel.options, redis_sentinel.servers, hit, extent)
-    try:
+    # Where only the clients' way to it is hurt, no sentinel is to think otherwise.
+    with calm(redis_sentinel) if fault in {silence, cut} else nullcontext():
+        redis_sentinel.wait_whole()
+        primary = redis_sentinel.primary()
+        others = [server for server in redis_sentinel.servers if server is not primary]
+        hit = [primary] if extent == "one node" else [primary, others[0]]
+        if fault in {kill, pause}:
+            fault = until(fault, "a failover", lambda: redis_sentinel.primary() not in hit)
+        ground = Ground("sentinel", redis_sentinel.options, redis_sentinel.servers, hit, extent)
         await work(ground, fault, Expect(serves=serves, recovery_s=RECOVERY_S))
-    finally:
-        redis_sentinel.fail_over_after(FAILOVER_MS)
 
 
 async def test_without_one_of_its_replicas_a_primary_confirms_nothing(

@@ -44,6 +44,7 @@ from tests.integration.redis_opened import (
 )
 from tests.testbed.redis_servers import (
     HOST,
+    PATIENT,
     SERVICE,
     ClusterSet,
     RedisServer,
@@ -55,9 +56,6 @@ from tests.testbed.redis_servers import (
 )
 
 pytestmark = pytest.mark.xdist_group("redis")
-
-PATIENT = {"replication_timeout_s": 15.0}
-"""For tests in which no replica is broken, on a machine however slow."""
 
 
 async def test_a_server_that_forgot_the_scripts_is_taught_again(redis_alone: Standalone) -> None:

@@ -38,8 +38,6 @@ class GatewayProcess:
 
     def start(self) -> GatewayProcess:
         """Start the gateway and wait until it says that it serves."""
-        # One that nobody else is given while this gateway is down.
-        self.port = self.port or free_port()
         self.process = self.launch()
         assert self.process.stdout is not None
         line = self._line()
@@ -53,6 +51,8 @@ class GatewayProcess:
     def launch(self) -> subprocess.Popen[str]:
         """Start the process without waiting for anything."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        # One that nobody else is given while this gateway is down.
+        self.port = self.port or free_port()
         config = self.folder / "taulu.yaml"
         listed = ", ".join(f'"{path}"' for path in self.tables)
         config.write_text(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +16,11 @@ HOST = "127.0.0.1"
 SERVICE = "testbed"
 SAFE = {"appendonly": "yes", "appendfsync": "always", "save": '""'}
 """What a server needs for durability `always`."""
-FAILOVER_MS = 1_500
+_FAILOVER_MS = 1_500
 """How long a primary may be silent before another takes over."""
+PATIENT: dict[str, object] = {"replication_timeout_s": 15.0}
+"""Options for tests in which no replica is broken, on a machine however slow."""
+_CALM_MS = 600_000
 _SETTLE_S_MAX = 150.0
 """A sentinel whose own clock stood still does nothing for 30 s after it."""
 _CALL_S = 30.0
@@ -191,7 +194,7 @@ class SentinelSet:
         quorum = self.sentinels // 2 + 1
         config = {
             "sentinel monitor": f"{SERVICE} {HOST} {primary} {quorum}",
-            "sentinel down-after-milliseconds": f"{SERVICE} {FAILOVER_MS}",
+            "sentinel down-after-milliseconds": f"{SERVICE} {_FAILOVER_MS}",
             "sentinel failover-timeout": f"{SERVICE} 6000",
             "sentinel parallel-syncs": f"{SERVICE} 2",
         }
@@ -279,7 +282,7 @@ class ClusterSet:
         config = {
             **SAFE,
             "cluster-enabled": "yes",
-            "cluster-node-timeout": str(FAILOVER_MS),
+            "cluster-node-timeout": str(_FAILOVER_MS),
             "cluster-replica-validity-factor": "0",
             "repl-diskless-sync-delay": "0",
         }
@@ -358,3 +361,14 @@ class ClusterSet:
         """End all."""
         for server in self.servers:
             server.stop()
+
+
+@contextlib.contextmanager
+def calm(servers: SentinelSet | ClusterSet) -> Generator[None]:
+    """Let no server take over meanwhile because another is busy, once all of them are well."""
+    servers.wait_whole()
+    servers.fail_over_after(_CALM_MS)
+    try:
+        yield
+    finally:
+        servers.fail_over_after(_FAILOVER_MS)
